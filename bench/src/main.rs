@@ -1,0 +1,3 @@
+//! Load harness: open-loop TLS load and honest latency figures.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Counters, gauges, the memory ledger and their exposition.

@@ -1,0 +1,1 @@
+//! Sans-IO TCP/IP engine: frames in, frames out, time and randomness passed in.

@@ -1,0 +1,4 @@
+//! Backends: pools of servers and the choice among them.
+
+pub(crate) mod pick;
+pub(crate) mod pool;

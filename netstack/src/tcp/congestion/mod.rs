@@ -1,0 +1,277 @@
+//! Congestion control: how much may be in flight.
+//!
+//! One enum of algorithms behind one small face. What they share is here: the window itself,
+//! slow start with HyStart++, what is remembered for an undo, and the decay after idleness. What
+//! differs is how the window grows in congestion avoidance and how far it shrinks: [`cubic`] and
+//! [`reno`]. Loss detection and repair (RACK, PRR) are elsewhere and tell this what happened.
+//! All arithmetic is in bytes and integers.
+
+mod cubic;
+mod hystart;
+mod reno;
+
+use self::cubic::Cubic;
+use self::hystart::{HyStart, Phase};
+use self::reno::Reno;
+use super::seq::SeqNum;
+use crate::time::{Instant, Span};
+
+/// How a connection's window grows and shrinks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CongestionAlgorithm {
+    /// CUBIC. RFC 9438.
+    #[default]
+    Cubic,
+    /// NewReno. RFC 5681, RFC 6582.
+    NewReno,
+}
+
+/// Whether the window is what limits the sender. RFC 9438 §5.8, RFC 7661 §4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CwndLimited {
+    /// It had less to send than it might have sent.
+    No,
+    /// It would have sent more.
+    Yes,
+}
+
+/// An acknowledgement of new data, outside of loss recovery.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AckEvent {
+    /// When it arrived.
+    pub(crate) now: Instant,
+    /// Bytes that it acknowledged for the first time.
+    pub(crate) acked_bytes: u32,
+    /// The round trip that it measured.
+    pub(crate) rtt: Option<Span>,
+    /// The smoothed round trip.
+    pub(crate) srtt: Option<Span>,
+    /// SND.UNA after it.
+    pub(crate) snd_una: SeqNum,
+    /// SND.NXT: where the next round ends.
+    pub(crate) snd_nxt: SeqNum,
+    /// Whether the window was the limit.
+    pub(crate) limited: CwndLimited,
+}
+
+/// The window of one connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Congestion {
+    /// The congestion window in bytes, at least one segment.
+    cwnd: u32,
+    /// The slow start threshold in bytes.
+    ssthresh: u32,
+    /// The sender's maximum segment size in bytes, without options.
+    mss: u32,
+    /// The end of slow start.
+    hystart: HyStart,
+    /// Congestion avoidance.
+    algorithm: Algorithm,
+    /// What held before the last reduction, for an undo.
+    prior: Option<Prior>,
+}
+
+/// The algorithm and its state.
+#[derive(Clone, Copy, Debug)]
+enum Algorithm {
+    /// CUBIC.
+    Cubic(Cubic),
+    /// NewReno.
+    Reno(Reno),
+}
+
+/// What an undo brings back.
+#[derive(Clone, Copy, Debug)]
+struct Prior {
+    /// The window.
+    cwnd: u32,
+    /// The threshold.
+    ssthresh: u32,
+    /// The algorithm's state.
+    algorithm: Algorithm,
+}
+
+/// No window is larger: far below 2^31, so that sequence arithmetic and sums hold.
+const CWND_MAX: u32 = 1 << 30;
+/// The threshold before the first loss. RFC 5681 §3.1: arbitrarily high.
+const SSTHRESH_INITIAL: u32 = u32::MAX;
+
+impl Congestion {
+    /// A connection's first window. `mss_bytes`: at least 1.
+    pub(crate) fn new(algorithm: CongestionAlgorithm, mss_bytes: u32) -> Self {
+        let mss = mss_bytes.max(1);
+        let algorithm = match algorithm {
+            CongestionAlgorithm::Cubic => Algorithm::Cubic(Cubic::new()),
+            CongestionAlgorithm::NewReno => Algorithm::Reno(Reno::new()),
+        };
+        Self {
+            cwnd: initial_window(mss),
+            ssthresh: SSTHRESH_INITIAL,
+            mss,
+            hystart: HyStart::new(),
+            algorithm,
+            prior: None,
+        }
+    }
+
+    /// The congestion window in bytes.
+    pub(crate) const fn cwnd_bytes(&self) -> u32 {
+        self.cwnd
+    }
+
+    /// The slow start threshold in bytes; `u32::MAX` before the first loss.
+    pub(crate) const fn ssthresh_bytes(&self) -> u32 {
+        self.ssthresh
+    }
+
+    /// Whether the window still doubles every round trip.
+    pub(crate) const fn in_slow_start(&self) -> bool {
+        self.cwnd < self.ssthresh
+    }
+
+    /// Which algorithm this is.
+    pub(crate) const fn algorithm(&self) -> CongestionAlgorithm {
+        match self.algorithm {
+            Algorithm::Cubic(_) => CongestionAlgorithm::Cubic,
+            Algorithm::Reno(_) => CongestionAlgorithm::NewReno,
+        }
+    }
+
+    /// The handshake is over and its SYN was lost: the first window is one segment.
+    /// RFC 5681 §3.1.
+    pub(crate) const fn after_syn_loss(&mut self) {
+        self.cwnd = self.mss;
+    }
+
+    /// The segment size changed (path MTU). The first window follows it while it is unused, so
+    /// that a handshake's MSS counts; later only the units change. RFC 9438 has no more to say.
+    pub(crate) fn set_mss(&mut self, mss_bytes: u32) {
+        let mss = mss_bytes.max(1);
+        if self.cwnd == initial_window(self.mss) && self.ssthresh == SSTHRESH_INITIAL {
+            self.cwnd = initial_window(mss);
+        }
+        self.mss = mss;
+        self.cwnd = self.cwnd.max(mss);
+    }
+
+    /// New data was acknowledged, outside of recovery.
+    pub(crate) fn on_ack(&mut self, ack: &AckEvent) {
+        if self.in_slow_start() {
+            self.grow_in_slow_start(ack);
+            return;
+        }
+        let window = Window { cwnd: self.cwnd, mss: self.mss };
+        let grown = match &mut self.algorithm {
+            Algorithm::Cubic(cubic) => cubic.on_ack(window, ack),
+            Algorithm::Reno(reno) => reno.on_ack(window, ack),
+        };
+        self.cwnd = grown.min(CWND_MAX);
+    }
+
+    /// Loss was detected and recovery begins: the threshold comes down, and the window is to
+    /// follow it (by PRR, through [`Congestion::set_cwnd`], or at once). RFC 5681 §3.2 (1).
+    pub(crate) fn on_loss(&mut self, flight_bytes: u32) {
+        self.remember();
+        self.reduce(flight_bytes);
+    }
+
+    /// Recovery is over: the window is at the threshold. RFC 6937 §3.
+    pub(crate) const fn on_recovered(&mut self) {
+        self.cwnd = self.ssthresh;
+    }
+
+    /// Sets the window during recovery: PRR's decision. At least one segment.
+    pub(crate) fn set_cwnd(&mut self, cwnd_bytes: u32) {
+        self.cwnd = cwnd_bytes.clamp(self.mss, CWND_MAX);
+    }
+
+    /// The retransmission timer expired; once per episode of loss: not when the retransmitted
+    /// segment times out again. RFC 5681 §3.1: equation 4, and a window of one segment.
+    pub(crate) fn on_rto(&mut self, flight_bytes: u32) {
+        self.remember();
+        self.reduce(flight_bytes);
+        self.cwnd = self.mss;
+    }
+
+    /// The reduction was for nothing: what held before it holds again. RFC 9438 §4.9.
+    pub(crate) fn on_undo(&mut self) {
+        if let Some(prior) = self.prior.take() {
+            self.cwnd = self.cwnd.max(prior.cwnd);
+            self.ssthresh = prior.ssthresh;
+            self.algorithm = prior.algorithm;
+        }
+    }
+
+    /// The episode of loss is over for good: an undo is no longer possible.
+    pub(crate) const fn forget_prior(&mut self) {
+        self.prior = None;
+    }
+
+    /// The connection sends again after `idle` without sending. RFC 2861 §3.2: the window halves
+    /// for each timeout of idleness, down to the first one; the threshold remembers.
+    pub(crate) fn after_idle(&mut self, idle: Span, rto: Span) {
+        if idle < rto || rto.is_zero() {
+            return;
+        }
+        self.ssthresh = self.ssthresh.max(self.cwnd / 4 * 3);
+        let restart = initial_window(self.mss).min(self.cwnd);
+        let halvings = u32::try_from(idle.as_nanos() / rto.as_nanos()).unwrap_or(u32::MAX);
+        self.cwnd = self.cwnd.checked_shr(halvings).unwrap_or(0).max(restart);
+        if let Algorithm::Cubic(cubic) = &mut self.algorithm {
+            cubic.after_idle();
+        }
+    }
+
+    /// Slow start, as HyStart++ has it, with byte counting. RFC 5681 §3.1, RFC 9406 §4.2.
+    fn grow_in_slow_start(&mut self, ack: &AckEvent) {
+        // A window that was not used says nothing about the path. RFC 7661 §4.3.
+        if ack.limited == CwndLimited::No {
+            return;
+        }
+        let phase = self.hystart.on_ack(ack);
+        let limit = self.mss.saturating_mul(hystart::ABC_LIMIT);
+        let mut growth = ack.acked_bytes.min(limit);
+        if phase == Phase::Conservative {
+            growth /= hystart::CSS_GROWTH_DIVISOR;
+        }
+        let grown = self.cwnd.saturating_add(growth).min(CWND_MAX);
+        // What an ACK brings beyond the threshold is left to congestion avoidance's next.
+        self.cwnd =
+            if self.ssthresh < CWND_MAX { grown.min(self.ssthresh.max(self.cwnd)) } else { grown };
+        if phase == Phase::Done {
+            self.ssthresh = self.cwnd;
+        }
+    }
+
+    /// Brings the threshold down, by the algorithm's factor. RFC 9438 §4.6, RFC 5681 (4).
+    fn reduce(&mut self, flight_bytes: u32) {
+        let window = Window { cwnd: self.cwnd, mss: self.mss };
+        let ssthresh = match &mut self.algorithm {
+            Algorithm::Cubic(cubic) => cubic.on_loss(window, flight_bytes),
+            Algorithm::Reno(reno) => reno.on_loss(flight_bytes),
+        };
+        self.ssthresh = ssthresh.max(2 * self.mss);
+    }
+
+    /// Keeps what an undo needs; the first reduction of an episode counts, not one on top of it.
+    fn remember(&mut self) {
+        if self.prior.is_none() {
+            let Self { cwnd, ssthresh, algorithm, .. } = *self;
+            self.prior = Some(Prior { cwnd, ssthresh, algorithm });
+        }
+    }
+}
+
+/// The window as an algorithm sees it.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    /// Bytes that may be in flight.
+    cwnd: u32,
+    /// Bytes of a segment.
+    mss: u32,
+}
+
+/// The first window. RFC 6928 §2.
+fn initial_window(mss: u32) -> u32 {
+    (10 * mss).min((2 * mss).max(14_600))
+}

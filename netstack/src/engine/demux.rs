@@ -1,0 +1,222 @@
+//! The flow table: from a 4-tuple to a number, in 8 bytes an entry.
+//!
+//! Open addressing with linear probing and backward-shift deletion, so there are no tombstones
+//! and no rebuilds. The table is sized once and never allocates again; it holds a 32-bit tag of
+//! the keyed hash and the caller's number, and the caller compares the 4-tuple itself, which it
+//! must load anyway. The key is secret, so a peer can't choose 4-tuples that collide.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::hash::Hasher;
+use core::net::IpAddr;
+
+use siphasher::sip::SipHasher13;
+
+use crate::tcp::segment::FourTuple;
+
+/// The keyed hash of a 4-tuple: equal on every engine with the same seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FlowHash(pub u64);
+
+/// The key of [`FlowHash`].
+#[derive(Clone, Debug)]
+pub(crate) struct FlowHasher {
+    /// The hash with its key and nothing else in it.
+    keyed: SipHasher13,
+}
+
+impl FlowHasher {
+    /// A hasher with that key.
+    pub(crate) fn new(key: [u8; 16]) -> Self {
+        Self { keyed: SipHasher13::new_with_key(&key) }
+    }
+
+    /// The hash of a connection as this host sees it.
+    pub(crate) fn hash(&self, tuple: &FourTuple) -> FlowHash {
+        let mut hasher = self.keyed;
+        write_address(&mut hasher, tuple.local.ip());
+        write_address(&mut hasher, tuple.remote.ip());
+        let ports = (u32::from(tuple.local.port()) << 16) | u32::from(tuple.remote.port());
+        hasher.write_u32(ports);
+        FlowHash(hasher.finish())
+    }
+}
+
+/// Feeds an address to a hash: 4 or 16 octets, so that the families can't be mistaken.
+pub(crate) fn write_address(hasher: &mut SipHasher13, address: IpAddr) {
+    match address {
+        IpAddr::V4(address) => hasher.write(&address.octets()),
+        IpAddr::V6(address) => hasher.write(&address.octets()),
+    }
+}
+
+/// The table is as full as it may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) struct FlowTableFull;
+
+/// A table of numbers by [`FlowHash`].
+#[derive(Debug)]
+pub(crate) struct FlowTable {
+    /// A power of two of them, more than there may be flows.
+    entries: Box<[Entry]>,
+    /// Entries in use.
+    len: usize,
+    /// Entries that may be in use.
+    max: usize,
+}
+
+/// The number plus 1 in the upper half, the hash's tag in the lower; 0 is a free entry, so that
+/// a fresh table is zeroed memory that nobody has touched.
+type Entry = u64;
+
+/// A free entry.
+const FREE: Entry = 0;
+
+impl FlowTable {
+    /// A table for at most `max` flows.
+    pub(crate) fn new(max: usize) -> Self {
+        // At most two thirds full: a probe then looks at two entries on average, and at five
+        // for a flow that is not there.
+        let len = (max.saturating_mul(3) / 2 + 2).next_power_of_two();
+        Self { entries: vec![FREE; len].into_boxed_slice(), len: 0, max }
+    }
+
+    /// The number with that hash for which `is_it` holds.
+    pub(crate) fn find(&self, hash: FlowHash, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        let tag = tag_of(hash);
+        let mut at = self.home(tag);
+        loop {
+            let entry = self.entry(at);
+            let number = number_of(entry)?;
+            if entry_tag(entry) == tag && is_it(number) {
+                return Some(number);
+            }
+            at = self.next(at);
+        }
+    }
+
+    /// Adds a number under that hash.
+    ///
+    /// # Errors
+    /// As many flows as may be are there. `number` must be below `u32::MAX`.
+    pub(crate) fn insert(&mut self, hash: FlowHash, number: u32) -> Result<(), FlowTableFull> {
+        if self.len >= self.max || number == u32::MAX {
+            return Err(FlowTableFull);
+        }
+        let tag = tag_of(hash);
+        let mut at = self.home(tag);
+        while self.entry(at) != FREE {
+            at = self.next(at);
+        }
+        self.set(at, entry_of(tag, number));
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Puts `new` in the place of `old` under that hash: a half-open connection that became one.
+    /// `None` when `old` is not there.
+    pub(crate) fn replace(&mut self, hash: FlowHash, old: u32, new: u32) -> Option<()> {
+        let at = self.position(hash, old)?;
+        self.set(at, entry_of(tag_of(hash), new));
+        Some(())
+    }
+
+    /// Takes a number out. `None` when it was not there.
+    pub(crate) fn remove(&mut self, hash: FlowHash, number: u32) -> Option<()> {
+        let mut hole = self.position(hash, number)?;
+        let mut at = hole;
+        // Entries behind the hole move up into it unless that would put them before their home:
+        // the distance from their home must not be shorter than that from the hole.
+        loop {
+            at = self.next(at);
+            let entry = self.entry(at);
+            if entry == FREE {
+                break;
+            }
+            let from_home = at.wrapping_sub(self.home(entry_tag(entry))) & self.mask();
+            let from_hole = at.wrapping_sub(hole) & self.mask();
+            if from_home >= from_hole {
+                self.set(hole, entry);
+                hole = at;
+            }
+        }
+        self.set(hole, FREE);
+        self.len -= 1;
+        Some(())
+    }
+
+    /// Flows in the table.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes of memory of the table.
+    pub(crate) fn bytes(&self) -> usize {
+        self.entries.len() * size_of::<Entry>()
+    }
+
+    /// Where `number` is.
+    fn position(&self, hash: FlowHash, number: u32) -> Option<usize> {
+        let wanted = entry_of(tag_of(hash), number);
+        let mut at = self.home(tag_of(hash));
+        loop {
+            match self.entry(at) {
+                FREE => return None,
+                entry if entry == wanted => return Some(at),
+                _ => at = self.next(at),
+            }
+        }
+    }
+
+    /// Positions are numbers under this mask.
+    fn mask(&self) -> usize {
+        self.entries.len() - 1
+    }
+
+    /// Where a probe for this tag starts.
+    fn home(&self, tag: u32) -> usize {
+        tag as usize & self.mask()
+    }
+
+    /// The position behind `at`, around the end.
+    fn next(&self, at: usize) -> usize {
+        (at + 1) & self.mask()
+    }
+
+    /// The entry at a position under the mask.
+    fn entry(&self, at: usize) -> Entry {
+        self.entries.get(at).copied().unwrap_or(FREE)
+    }
+
+    /// Sets the entry at a position under the mask.
+    fn set(&mut self, at: usize, entry: Entry) {
+        if let Some(place) = self.entries.get_mut(at) {
+            *place = entry;
+        }
+    }
+}
+
+/// The part of a hash that an entry keeps.
+const fn tag_of(FlowHash(hash): FlowHash) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "the upper half is what is wanted")]
+    let tag = (hash >> 32) as u32;
+    tag
+}
+
+/// An entry of its parts.
+const fn entry_of(tag: u32, number: u32) -> Entry {
+    ((number as u64 + 1) << 32) | tag as u64
+}
+
+/// An entry's tag.
+const fn entry_tag(entry: Entry) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+    let tag = entry as u32;
+    tag
+}
+
+/// An entry's number; `None` of a free one.
+const fn number_of(entry: Entry) -> Option<u32> {
+    tag_of(FlowHash(entry)).checked_sub(1)
+}

@@ -1,0 +1,90 @@
+//! Full handshakes against rustls's own connections, in both roles.
+
+mod common;
+
+use std::io::{Read, Write};
+
+use common::{
+    Identity, KeyKind, Parameters, drain, feed, handshake, name, open, prepared_client,
+    prepared_server, rustls_client, rustls_server, seal,
+};
+use rustls::{CipherSuite, Connection, NamedGroup};
+use weir_tls::handshake::Resumption;
+use weir_tls::{Established, Handshake, Version};
+
+/// Data both ways through our record layer.
+fn exchange(done: &mut Established<Vec<u8>>, peer: &mut Connection) {
+    let down = b"from our record layer".repeat(40);
+    let record = seal(&mut done.session, &down);
+    feed(peer, &record).expect("rustls opens our record");
+    let mut got = vec![0; down.len()];
+    peer.reader().read_exact(&mut got).expect("the data");
+    assert_eq!(got, down);
+
+    let up = b"from rustls".repeat(4000);
+    peer.writer().write_all(&up).expect("buffered");
+    let leftover = std::mem::take(&mut done.leftover);
+    let bytes = [leftover, drain(peer)].concat();
+    assert_eq!(open(&mut done.session, &bytes, 1460), up);
+}
+
+const TLS13_SUITES: [CipherSuite; 3] = [
+    CipherSuite::TLS13_AES_128_GCM_SHA256,
+    CipherSuite::TLS13_AES_256_GCM_SHA384,
+    CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
+];
+const TLS12_SUITES: [(CipherSuite, KeyKind); 6] = [
+    (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, KeyKind::Ecdsa),
+    (CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, KeyKind::Ecdsa),
+    (CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, KeyKind::Ecdsa),
+    (CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, KeyKind::Rsa),
+    (CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, KeyKind::Rsa),
+    (CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, KeyKind::Rsa),
+];
+const GROUPS: [NamedGroup; 4] =
+    [NamedGroup::X25519MLKEM768, NamedGroup::X25519, NamedGroup::secp256r1, NamedGroup::secp384r1];
+
+fn connects(parameters: Parameters, kind: KeyKind, version: Version) {
+    let identity = Identity::new(kind);
+    let mut peer = rustls_client(parameters.client(&identity));
+    let config = prepared_server(parameters.server(&identity));
+    let mut ours = Handshake::server(config, drain(&mut peer)).expect("a handshake");
+    let mut done = handshake(&mut ours, &mut peer, usize::MAX).expect("a connection");
+    assert_eq!(done.version, version);
+    assert_eq!(Some(done.cipher_suite), parameters.suite.or(Some(done.cipher_suite)));
+    assert_eq!(done.group, parameters.group.or(done.group));
+    assert_eq!(done.resumption, Resumption::Full);
+    assert_eq!(done.server_name.as_deref(), Some(common::NAME));
+    assert_eq!(done.alpn.as_deref(), Some(b"http/1.1".as_slice()));
+    exchange(&mut done, &mut peer);
+
+    let mut peer = rustls_server(parameters.server(&identity));
+    let config = prepared_client(parameters.client(&identity));
+    let mut ours = Handshake::client(config, name()).expect("a handshake");
+    let mut done = handshake(&mut ours, &mut peer, usize::MAX).expect("a connection");
+    assert_eq!(done.version, version);
+    assert_eq!(done.peer_certificates, identity.chain);
+    exchange(&mut done, &mut peer);
+}
+
+#[test]
+fn every_suite_of_tls13_connects_with_every_group() {
+    for suite in TLS13_SUITES {
+        for group in GROUPS {
+            let parameters =
+                Parameters { suite: Some(suite), group: Some(group), ..Parameters::TLS13 };
+            connects(parameters, KeyKind::Ecdsa, Version::Tls13);
+        }
+    }
+}
+
+#[test]
+fn every_suite_of_tls12_connects_with_every_classical_group() {
+    for (suite, kind) in TLS12_SUITES {
+        for group in GROUPS.into_iter().skip(1) {
+            let parameters =
+                Parameters { suite: Some(suite), group: Some(group), ..Parameters::TLS12 };
+            connects(parameters, kind, Version::Tls12);
+        }
+    }
+}

@@ -14,9 +14,11 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use crate::on_exit::{self, Duty, Entry};
 use crate::{HostError, stale, tool};
 
-/// Settings of every new namespace, for links made later: addresses are usable at once (no duplicate
-/// address detection), and nobody asks for routers.
-const IPV6_DEFAULTS: [(&str, &str); 3] = [
+/// Settings of every new namespace, for links made later: IPv6 is on whatever the outside has,
+/// addresses are usable at once (no duplicate address detection), and nobody asks for routers.
+const IPV6_DEFAULTS: [(&str, &str); 5] = [
+    ("net.ipv6.conf.all.disable_ipv6", "0"),
+    ("net.ipv6.conf.default.disable_ipv6", "0"),
     ("net.ipv6.conf.default.accept_dad", "0"),
     ("net.ipv6.conf.default.dad_transmits", "0"),
     ("net.ipv6.conf.default.router_solicitations", "0"),

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{self, Command, Stdio};
 use std::time::Duration;
 
-use hosts::{HostError, sweep_stale, wait_until};
+use hosts::{HostError, Signal, sweep_stale, wait_until};
+use rustix::process::{Pid, kill_process};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -36,10 +37,9 @@ impl Owner {
         self.names.iter().filter(|name| Path::new("/run/netns").join(name).exists()).count()
     }
 
-    fn end_by(&mut self, signal: &str) {
-        let id = self.process.id().to_string();
-        let status = Command::new("kill").args(["-s", signal, &id]).status().expect("kill runs");
-        assert!(status.success());
+    fn end_by(&mut self, signal: Signal) {
+        let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("a process id"), signal).expect("it is ours");
         // Waiting would close its input, which is an orderly end.
         let input = self.process.stdin.take();
         let status = self.process.wait().expect("it is ours");
@@ -57,10 +57,10 @@ impl Drop for Owner {
 
 #[test]
 fn fatal_signals_clean_up() {
-    for signal in ["TERM", "INT", "HUP"] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let mut owner = Owner::start();
         owner.end_by(signal);
-        assert_eq!(owner.left(), 0, "after SIG{signal}");
+        assert_eq!(owner.left(), 0, "after {signal:?}");
     }
 }
 
@@ -76,7 +76,7 @@ fn end_of_the_program_cleans_up() {
 fn killed_owner_is_swept_and_a_living_one_is_not() -> Result<(), HostError> {
     let living = Owner::start();
     let mut killed = Owner::start();
-    killed.end_by("KILL");
+    killed.end_by(Signal::KILL);
     // Another test's first host may sweep at the same moment, so the end counts, not who did it.
     sweep_stale()?;
     wait_until(SOON, "sweep of the killed owner's hosts", || killed.left() == 0)?;

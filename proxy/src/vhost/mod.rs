@@ -1,6 +1,7 @@
 //! Virtual hosts: which name gets which certificate, TLS policy and backends.
 
 pub(crate) mod name;
+pub(crate) mod policy;
 pub(crate) mod route;
 pub(crate) mod table;
 

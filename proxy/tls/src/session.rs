@@ -303,6 +303,11 @@ impl<G: DerefMut<Target = [u8]>> Session<G> {
 
         let body_end = input.at.saturating_add(header.body_len());
         let Some(body) = input.data.get_mut(input.at..body_end) else {
+            if input.rest().is_empty() {
+                // A header alone is no reason to take a buffer.
+                self.assembly = Assembly::Header(partial);
+                return Ok(());
+            }
             let buffer = gather().ok_or(crate::error::ResourceError::NoRecordBuffer)?;
             let explicit_nonce_len = self.rx.prefix_len().saturating_sub(RecordHeader::LEN);
             let body = PartialBody::new(header, buffer, explicit_nonce_len)?;

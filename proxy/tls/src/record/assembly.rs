@@ -8,7 +8,7 @@ use crate::record::header::RecordHeader;
 
 /// What there is of the record that the last payload ended in.
 pub(crate) enum Assembly<G> {
-    /// Fewer bytes than a header, perhaps none.
+    /// At most a header, perhaps nothing.
     Header(PartialHeader),
     /// The header and a part of the body.
     Body(PartialBody<G>),
@@ -24,8 +24,7 @@ impl<G> Assembly<G> {
     }
 }
 
-/// The first bytes of a header. They need no buffer: no record buffer is taken for a record of
-/// which nobody knows its length.
+/// The bytes of a header so far. They need no buffer of the caller.
 pub(crate) struct PartialHeader {
     bytes: [u8; RecordHeader::LEN],
     len: usize,

@@ -136,8 +136,8 @@ impl Protection {
         Ok(start..end)
     }
 
-    /// Opens the record with `header` whose body is `body`; returns its type and where in `body`
-    /// its plaintext lies.
+    /// Opens the record with `header` whose body is `body`, at most [`Protection::body_max`] long;
+    /// returns its type and where in `body` its plaintext lies.
     pub(crate) fn open(
         &mut self,
         header: RecordHeader,
@@ -167,9 +167,6 @@ impl Protection {
                 (header.content_type, plain.len())
             }
         };
-        if length > PLAINTEXT_MAX {
-            return Err(PeerError::RecordOverflow);
-        }
         Ok((content_type, explicit_len..explicit_len.saturating_add(length)))
     }
 
@@ -219,6 +216,15 @@ impl Protection {
                 }
                 Ok(AdditionalData::Tls12(data))
             }
+        }
+    }
+
+    /// What it seals with.
+    #[cfg(test)]
+    pub(crate) fn aead(&self) -> crate::secrets::Aead {
+        match &self.secret {
+            DirectionSecret::Traffic { aead, .. } => *aead,
+            DirectionSecret::Keys(material) => material.aead(),
         }
     }
 

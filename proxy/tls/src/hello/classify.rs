@@ -3,15 +3,21 @@
 use crate::hello::HelloError;
 use crate::record::header::{ContentType, VERSION_MAJOR};
 
-/// Refuses what can't become a TLS record, as soon as that is certain.
-///
-/// `Ok` says that it may still become one, or that it could be HTTP or SSL 2.0 and too few bytes
-/// are there to name it.
-pub(super) fn first_bytes(bytes: &[u8]) -> Result<(), HelloError> {
-    let [first, rest @ ..] = bytes else { return Ok(()) };
+/// What the first bytes of a connection may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FirstBytes {
+    /// The start of a TLS record.
+    Tls,
+    /// Nothing acceptable, but too few bytes to name it, or none at all.
+    Undecided,
+}
+
+/// Refuses what can't become a TLS record, as soon as it can be named.
+pub(super) fn first_bytes(bytes: &[u8]) -> Result<FirstBytes, HelloError> {
+    let [first, rest @ ..] = bytes else { return Ok(FirstBytes::Undecided) };
     if ContentType(*first).is_known() {
         return match rest {
-            [] | [VERSION_MAJOR, ..] => Ok(()),
+            [] | [VERSION_MAJOR, ..] => Ok(FirstBytes::Tls),
             _ => Err(HelloError::NotTls),
         };
     }
@@ -23,9 +29,11 @@ pub(super) fn first_bytes(bytes: &[u8]) -> Result<(), HelloError> {
 
 /// The rest of a two-byte record header, then message type and version of an SSL 2.0 hello.
 /// RFC 5246 appendix E.2.
-fn sslv2(rest: &[u8]) -> Result<(), HelloError> {
+fn sslv2(rest: &[u8]) -> Result<FirstBytes, HelloError> {
     match rest {
-        [] | [_] | [_, SSLV2_CLIENT_HELLO] | [_, SSLV2_CLIENT_HELLO, 0 | VERSION_MAJOR] => Ok(()),
+        [] | [_] | [_, SSLV2_CLIENT_HELLO] | [_, SSLV2_CLIENT_HELLO, 0 | VERSION_MAJOR] => {
+            Ok(FirstBytes::Undecided)
+        }
         [_, SSLV2_CLIENT_HELLO, 0, 2, ..] | [_, SSLV2_CLIENT_HELLO, VERSION_MAJOR, _, ..] => {
             Err(HelloError::Sslv2)
         }
@@ -33,12 +41,12 @@ fn sslv2(rest: &[u8]) -> Result<(), HelloError> {
     }
 }
 
-fn http(bytes: &[u8]) -> Result<(), HelloError> {
+fn http(bytes: &[u8]) -> Result<FirstBytes, HelloError> {
     if HTTP_STARTS.iter().any(|start| bytes.starts_with(start)) {
         return Err(HelloError::PlainHttp);
     }
     if HTTP_STARTS.iter().any(|start| start.starts_with(bytes)) {
-        return Ok(());
+        return Ok(FirstBytes::Undecided);
     }
     Err(HelloError::NotTls)
 }

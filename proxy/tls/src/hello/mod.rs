@@ -15,6 +15,7 @@ mod server_name;
 pub use client_hello::ClientHello;
 pub use error::{HelloError, ServerNameError};
 
+use crate::hello::classify::{FirstBytes, first_bytes};
 use crate::record::header::{ContentType, PLAINTEXT_MAX, RecordHeader, VERSION_MAJOR};
 
 /// Collects the bytes of a connection until they hold a whole ClientHello.
@@ -132,8 +133,8 @@ impl HelloBuffer {
         loop {
             let rest = self.raw.get(self.scanned..end).unwrap_or_default();
             if self.record_left == 0 {
-                if self.scanned == 0 {
-                    classify::first_bytes(rest)?;
+                if self.scanned == 0 && first_bytes(rest)? == FirstBytes::Undecided {
+                    return Ok(HelloProgress::NeedMore);
                 }
                 let Some(header) = rest.first_chunk().copied().map(RecordHeader::from_bytes) else {
                     return Ok(HelloProgress::NeedMore);

@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 /// What the kernel counts about one AF_XDP socket (XDP_STATISTICS).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketStats {
-    /// Frames dropped for any reason that has no counter of its own, such as one that did not fit.
+    /// Frames dropped because no chunk was free or they did not fit their chunks.
     pub rx_dropped: u64,
     /// Frames dropped since the fill ring had an address outside the UMEM.
     pub rx_invalid_descriptors: u64,
@@ -14,7 +14,8 @@ pub struct SocketStats {
     pub tx_invalid_descriptors: u64,
     /// Frames dropped since the RX ring was full.
     pub rx_ring_full: u64,
-    /// Frames dropped since the fill ring was empty.
+    /// Times that the fill ring was found empty. In copy mode each is a frame dropped, and part of
+    /// `rx_dropped` as well.
     pub rx_fill_ring_empty: u64,
     /// Times the kernel looked for something to send and found nothing: not an error.
     pub tx_ring_empty: u64,

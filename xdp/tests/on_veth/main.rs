@@ -1,0 +1,10 @@
+//! Packet I/O on real veth pairs, between namespaces of their own: run as root.
+
+mod again;
+mod errors;
+mod filter;
+mod frames;
+mod jumbo;
+mod lifecycle;
+mod link;
+mod packet;

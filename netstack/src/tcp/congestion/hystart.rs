@@ -5,9 +5,11 @@ use super::AckEvent;
 use crate::tcp::seq::SeqNum;
 use crate::time::Span;
 
-/// Segments by which one ACK may grow the window in slow start: L of RFC 9406 §4.3 without
-/// pacing.
-pub(super) const ABC_LIMIT: u32 = 8;
+/// Segments by which one ACK may grow the window in slow start. RFC 9406 §4.3 has L = 8 without
+/// pacing and no limit with it. A peer with receive offload acknowledges a whole super-frame at
+/// once, 45 segments of 1460 bytes, so 8 would make slow start five times slower than it is meant
+/// to be; this bounds what a single ACK may release to about the longest train.
+pub(super) const ABC_LIMIT: u32 = 48;
 /// How much slower conservative slow start grows.
 pub(super) const CSS_GROWTH_DIVISOR: u32 = 4;
 
@@ -84,9 +86,6 @@ impl HyStart {
             if let Some(conservative) = &mut self.conservative {
                 conservative.rounds += 1;
                 if conservative.rounds >= CSS_ROUNDS {
-                    // The threshold will be the window: if slow start ever runs again, it is
-                    // after a timeout, and starts afresh.
-                    *self = Self::new();
                     return Phase::Done;
                 }
             }

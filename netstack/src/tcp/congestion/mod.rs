@@ -175,9 +175,12 @@ impl Congestion {
         self.reduce(flight_bytes);
     }
 
-    /// Recovery is over: the window is at the threshold. RFC 6937 §3.
-    pub(crate) const fn on_recovered(&mut self) {
-        self.cwnd = self.ssthresh;
+    /// Recovery is over: the window is at the threshold. RFC 6937 §3. Without a threshold (the
+    /// reduction was undone meanwhile) it stays.
+    pub(crate) fn on_recovered(&mut self) {
+        if self.ssthresh != SSTHRESH_INITIAL {
+            self.cwnd = self.ssthresh.clamp(self.mss, CWND_MAX);
+        }
     }
 
     /// Sets the window during recovery: PRR's decision. At least one segment.
@@ -228,16 +231,17 @@ impl Congestion {
         if ack.limited == CwndLimited::No {
             return;
         }
-        let phase = self.hystart.on_ack(ack);
+        // HyStart++ looks for the end of the first slow start; later ones have a threshold that
+        // was measured. RFC 9406 §4.3.
+        let is_first = self.ssthresh == SSTHRESH_INITIAL;
+        let phase = if is_first { self.hystart.on_ack(ack) } else { Phase::Fast };
         let limit = self.mss.saturating_mul(hystart::ABC_LIMIT);
         let mut growth = ack.acked_bytes.min(limit);
         if phase == Phase::Conservative {
             growth /= hystart::CSS_GROWTH_DIVISOR;
         }
-        let grown = self.cwnd.saturating_add(growth).min(CWND_MAX);
         // What an ACK brings beyond the threshold is left to congestion avoidance's next.
-        self.cwnd =
-            if self.ssthresh < CWND_MAX { grown.min(self.ssthresh.max(self.cwnd)) } else { grown };
+        self.cwnd = self.cwnd.saturating_add(growth).min(self.ssthresh).min(CWND_MAX);
         if phase == Phase::Done {
             self.ssthresh = self.cwnd;
         }

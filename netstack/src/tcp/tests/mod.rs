@@ -1,0 +1,7 @@
+//! Tests of the transport's parts.
+
+mod assembler;
+mod congestion;
+mod isn;
+mod rtt;
+mod seq;

@@ -11,11 +11,14 @@ pub enum DropReason {
     Runt,
     /// To be sent: larger than what the socket can send in one packet.
     TooLong,
+    /// Sent in copy mode, and dropped by the driver, whose queue was full.
+    DriverFull,
 }
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::JumboTooLong, Self::JumboLimit, Self::Runt, Self::TooLong];
+    pub const ALL: [Self; 5] =
+        [Self::JumboTooLong, Self::JumboLimit, Self::Runt, Self::TooLong, Self::DriverFull];
 
     /// Its name in metrics.
     #[must_use]
@@ -25,6 +28,7 @@ impl DropReason {
             Self::JumboLimit => "jumbo_limit",
             Self::Runt => "runt",
             Self::TooLong => "too_long",
+            Self::DriverFull => "driver_full",
         }
     }
 }

@@ -54,6 +54,8 @@ impl fmt::Display for KernelVersion {
     }
 }
 
+/// What a driver can do for XDP, told by netlink.
+pub(crate) const NETDEV_FEATURES: KernelVersion = KernelVersion::new(6, 3);
 /// Packets of several buffers (XDP_USE_SG).
 pub(crate) const MULTI_BUFFER: KernelVersion = KernelVersion::new(6, 6);
 /// Checksum and timestamp requests in front of a transmitted frame.

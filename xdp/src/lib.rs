@@ -25,6 +25,7 @@ mod kernel;
 pub mod link;
 #[expect(unsafe_code, reason = "maps memory")]
 mod mmap;
+mod netdev;
 mod probe;
 mod program;
 mod queue;

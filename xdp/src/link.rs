@@ -8,6 +8,8 @@ use std::os::fd::AsFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
 
+use crate::kernel::{KernelVersion, NETDEV_FEATURES};
+use crate::netdev;
 use crate::syscall::{self, Name};
 
 /// An Ethernet address.
@@ -41,6 +43,37 @@ pub struct LinkFacts {
     pub tx_queues: u32,
     /// Up or down.
     pub state: State,
+    /// What the driver can do for XDP; `None` if this kernel can't tell (before 6.3), and only
+    /// trying shows.
+    pub xdp: Option<XdpFeatures>,
+}
+
+/// What a driver can do for XDP (`enum netdev_xdp_act`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct XdpFeatures(u64);
+
+impl XdpFeatures {
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// It runs programs itself and redirects what they say: native mode.
+    #[must_use]
+    pub const fn has_native(self) -> bool {
+        self.0 & NATIVE == NATIVE
+    }
+
+    /// It receives into the UMEM and sends from it.
+    #[must_use]
+    pub const fn has_zero_copy(self) -> bool {
+        self.0 & NETDEV_XDP_ACT_XSK_ZEROCOPY != 0
+    }
+
+    /// Its native programs take frames in several buffers.
+    #[must_use]
+    pub const fn has_multi_buffer(self) -> bool {
+        self.0 & NETDEV_XDP_ACT_RX_SG != 0
+    }
 }
 
 impl LinkFacts {
@@ -67,6 +100,7 @@ impl LinkFacts {
             rx_queues: queues.rx,
             tx_queues: queues.tx,
             state: if flags & libc::IFF_UP == 0 { State::Down } else { State::Up },
+            xdp: xdp_features(index),
         })
     }
 }
@@ -89,3 +123,15 @@ fn not_found(error: impl Into<io::Error>) -> io::Error {
     let error = error.into();
     if error.raw_os_error() == Some(libc::ENODEV) { io::ErrorKind::NotFound.into() } else { error }
 }
+
+fn xdp_features(index: u32) -> Option<XdpFeatures> {
+    if KernelVersion::effective() < NETDEV_FEATURES {
+        return None;
+    }
+    netdev::xdp_features(index).ok().map(XdpFeatures::from_bits)
+}
+
+/// NETDEV_XDP_ACT_BASIC and NETDEV_XDP_ACT_REDIRECT.
+const NATIVE: u64 = 1 | 2;
+const NETDEV_XDP_ACT_XSK_ZEROCOPY: u64 = 8;
+const NETDEV_XDP_ACT_RX_SG: u64 = 32;

@@ -2,7 +2,7 @@
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use crate::kernel::{KernelVersion, MULTI_BUFFER, TX_BUDGET, TX_METADATA};
+use crate::kernel::{KernelVersion, MULTI_BUFFER, NETDEV_FEATURES, TX_BUDGET, TX_METADATA};
 
 /// Whether a feature can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,11 @@ pub fn probe() -> Vec<Feature> {
             "native XDP on veth with frames in several buffers",
             KernelVersion::new(5, 18),
             "the program runs in SKB mode where the MTU is above a page",
+        ),
+        by_version(
+            "XDP features of a driver by netlink",
+            NETDEV_FEATURES,
+            "what a driver can do is only known once it was tried",
         ),
         by_version(
             "multi-buffer AF_XDP packets",

@@ -413,9 +413,9 @@ fn attach_as(
     }
     let link =
         program.attach_to_if_index(facts.index, mode).map_err(|error| refused(error, facts))?;
-    // Where the kernel refuses a link, aya attaches by netlink, which would survive a crash. It
-    // doesn't say so except in the name of the id; the link is let go of at once then.
-    if format!("{link:?}").contains("NlLink") {
+    // Where the kernel refuses a link, aya attaches by netlink, which would survive a crash. It only
+    // shows in the form of the id; anything but a link is let go of at once.
+    if !format!("{link:?}").contains("FdLink") {
         program.detach(link).map_err(load_failed)?;
         return Err(AttachError::NoBpfLink);
     }

@@ -173,7 +173,9 @@ impl Queue {
 
     /// Has the kernel send what was put on the TX ring, and takes back what was sent.
     ///
-    /// Frames may stay in the ring, if the driver's queue is full: [`Self::unsent`] tells.
+    /// Frames may stay in the ring, if the driver's queue is full: [`Self::unsent`] tells. Then it is
+    /// for the caller to flush again; readiness of [`Self::fd`] for writing only says that the
+    /// ring is half empty.
     ///
     /// # Errors
     /// What the kernel says when the interface is down or gone.
@@ -397,6 +399,10 @@ impl Queue {
         while before > 0 && self.rings.tx.needs_wakeup() {
             self.counters.tx_kicks += 1;
             match self.socket.send() {
+                // In copy mode the kernel says BUSY when it has taken a frame and the driver not.
+                Err(Errno::BUSY) if self.socket.binding() == Binding::Copy => {
+                    self.counters.drops.count(DropReason::DriverFull);
+                }
                 Ok(()) | Err(Errno::AGAIN | Errno::BUSY | Errno::NOBUFS | Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -21,6 +21,9 @@ use rustix::net::xdp::{
 use crate::mmap::Mmap;
 use crate::sys;
 
+#[cfg(test)]
+mod tests;
+
 /// Addresses of free chunks, for the kernel to receive into.
 pub(crate) type FillRing = Producer<Mapped<u64>>;
 /// Received frames.

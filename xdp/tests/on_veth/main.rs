@@ -2,6 +2,7 @@
 
 mod again;
 mod errors;
+mod facts;
 mod filter;
 mod frames;
 mod jumbo;

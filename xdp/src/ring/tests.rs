@@ -9,7 +9,7 @@ use loom::sync::Arc;
 use loom::sync::atomic::AtomicU32;
 use loom::thread;
 
-use crate::ring::{Consumer, Full, Index, Producer, RingMemory};
+use super::{Consumer, Full, Index, Producer, RingMemory};
 
 /// A ring whose slots complain about a read or write that nothing orders.
 struct Model {

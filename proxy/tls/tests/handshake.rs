@@ -88,3 +88,99 @@ fn every_suite_of_tls12_connects_with_every_classical_group() {
         }
     }
 }
+
+#[test]
+fn the_hybrid_group_is_preferred() {
+    let identity = Identity::new(KeyKind::Ecdsa);
+    let mut peer = rustls_client(Parameters::TLS13.client(&identity));
+    let config = prepared_server(Parameters::TLS13.server(&identity));
+    let mut ours = Handshake::server(config, drain(&mut peer)).expect("a handshake");
+    let done = handshake(&mut ours, &mut peer, usize::MAX).expect("a connection");
+    assert_eq!(done.group, Some(NamedGroup::X25519MLKEM768));
+}
+
+#[test]
+fn handshakes_in_single_bytes_connect() {
+    for (parameters, version) in
+        [(Parameters::TLS13, Version::Tls13), (Parameters::TLS12, Version::Tls12)]
+    {
+        let identity = Identity::new(KeyKind::Ecdsa);
+        let mut peer = rustls_client(parameters.client(&identity));
+        let hello = drain(&mut peer);
+        let config = prepared_server(parameters.server(&identity));
+        let mut ours = Handshake::server(config, hello).expect("a handshake");
+        let mut done = handshake(&mut ours, &mut peer, 1).expect("a connection");
+        assert_eq!(done.version, version);
+        exchange(&mut done, &mut peer);
+
+        let mut peer = rustls_server(parameters.server(&identity));
+        let config = prepared_client(parameters.client(&identity));
+        let mut ours = Handshake::client(config, name()).expect("a handshake");
+        let mut done = handshake(&mut ours, &mut peer, 1).expect("a connection");
+        exchange(&mut done, &mut peer);
+    }
+}
+
+#[test]
+fn a_wrong_guess_of_the_group_costs_a_retry() {
+    let identity = Identity::new(KeyKind::Ecdsa);
+    let mut peer = rustls_client(Parameters::TLS13.client(&identity));
+    let only = Parameters { group: Some(NamedGroup::secp384r1), ..Parameters::TLS13 };
+    let config = prepared_server(only.server(&identity));
+    let mut ours = Handshake::server(config, drain(&mut peer)).expect("a handshake");
+    let mut done = handshake(&mut ours, &mut peer, 100).expect("a connection");
+    assert_eq!(done.resumption, Resumption::FullWithRetry);
+    assert_eq!(done.group, only.group);
+    exchange(&mut done, &mut peer);
+}
+
+#[test]
+fn a_request_that_comes_with_finished_is_left_to_the_session() {
+    for parameters in [Parameters::TLS13, Parameters::TLS12] {
+        let identity = Identity::new(KeyKind::Ecdsa);
+        let mut peer = rustls_client(parameters.client(&identity));
+        peer.writer().write_all(b"GET / HTTP/1.1\r\n\r\n").expect("buffered");
+        let config = prepared_server(parameters.server(&identity));
+        let mut ours = Handshake::server(config, drain(&mut peer)).expect("a handshake");
+        // Two requests: the second is written in the very flight that has Finished.
+        let mut done = handshake(&mut ours, &mut peer, usize::MAX).expect("a connection");
+        let leftover = std::mem::take(&mut done.leftover);
+        assert!(!leftover.is_empty());
+        assert_eq!(open(&mut done.session, &leftover, 9), b"GET / HTTP/1.1\r\n\r\n");
+    }
+}
+
+#[test]
+fn a_session_that_began_with_tickets_keeps_its_numbers() {
+    for count in [0, 1, 4] {
+        let identity = Identity::new(KeyKind::Ecdsa);
+        let mut config = Parameters::TLS13.server(&identity);
+        config.send_tls13_tickets = count;
+        let mut peer = rustls_client(Parameters::TLS13.client(&identity));
+        let hello = drain(&mut peer);
+        let mut ours = Handshake::server(prepared_server(config), hello).expect("a handshake");
+        let mut done = handshake(&mut ours, &mut peer, usize::MAX).expect("a connection");
+        assert!(done.session.sequences().tx <= 1, "rustls puts its tickets into one record");
+        assert_eq!(done.session.sequences().tx == 0, count == 0);
+        exchange(&mut done, &mut peer);
+    }
+}
+
+#[test]
+fn a_client_certificate_is_handed_on() {
+    for parameters in [Parameters::TLS13, Parameters::TLS12] {
+        let identity = Identity::new(KeyKind::Ecdsa);
+        let client = rustls::ClientConfig::builder_with_provider(parameters.provider())
+            .with_protocol_versions(&[parameters.version])
+            .expect("a version")
+            .with_root_certificates(identity.roots())
+            .with_client_auth_cert(identity.chain.clone(), identity.key())
+            .expect("a certificate");
+        let mut peer = rustls_client(client);
+        let config = prepared_server(parameters.server_with_client_auth(&identity));
+        let mut ours = Handshake::server(config, drain(&mut peer)).expect("a handshake");
+        let mut done = handshake(&mut ours, &mut peer, 500).expect("a connection");
+        assert_eq!(done.peer_certificates, identity.chain);
+        exchange(&mut done, &mut peer);
+    }
+}

@@ -100,7 +100,7 @@ pub(super) fn step<C: Connection>(
             }
             Ok(Act::Blocked) => return Ok(Step::Done),
             Err(error) => {
-                write_alert(connection, &error, out, written_before);
+                write_alert(connection, records, out, Failure { error: &error, written_before });
                 return Err(error);
             }
         }
@@ -149,24 +149,33 @@ fn encode<Data>(
     data.encode(room).map(|_| ()).map_err(|_| HandshakeError::UnknownState)
 }
 
+/// An error, and how long `out` was before the step that ended in it.
+struct Failure<'a> {
+    error: &'a HandshakeError,
+    written_before: usize,
+}
+
 /// Writes the alert that rustls queued, or one of our own when it queued none and plaintext is
 /// still understood.
 fn write_alert<C: Connection>(
     connection: &mut C,
-    error: &HandshakeError,
+    records: &mut Records<'_>,
     out: &mut Vec<u8>,
-    written_before: usize,
+    failure: Failure<'_>,
 ) {
-    // A flight that was cut short by the error is of no use to the peer any more, but what is
-    // written has used up sequence numbers: it stays.
+    let Failure { error, written_before } = failure;
     let start = out.len();
-    for _ in 0..QUEUED_MAX {
-        let UnbufferedStatus { state: Ok(state), .. } = connection.process(&mut []) else { break };
-        let (ConnectionState::EncodeTlsData(_) | ConnectionState::TransmitTlsData(_)) = &state
-        else {
-            break;
+    while connection.common().wants_write() {
+        // What is queued comes before anything is read. But rustls may hold on to a part of what it
+        // was shown, and would panic over an empty slice in its place; and with nothing queued it
+        // would read the record at fault once more. Both took a mutated flight to find.
+        let UnbufferedStatus { discard, state } = connection.process(records.visible());
+        let queued = match state {
+            Ok(ConnectionState::EncodeTlsData(mut data)) => encode(&mut data, out).is_ok(),
+            _ => false,
         };
-        if act(state, out).is_err() {
+        records.discard(discard);
+        if !queued {
             break;
         }
     }
@@ -179,9 +188,6 @@ fn write_alert<C: Connection>(
         alert::plaintext(description, out);
     }
 }
-
-/// More chunks than rustls ever queues; the loop over them ends whatever it does.
-const QUEUED_MAX: usize = 64;
 
 impl HandshakeError {
     /// The alert for an error for which rustls queued none.

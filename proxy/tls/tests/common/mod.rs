@@ -3,10 +3,12 @@
 #![expect(dead_code, reason = "every test binary uses its own part of the helpers")]
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
 use rustls::{
     CipherSuite, ClientConfig, ClientConnection, Connection, NamedGroup, RootCertStore,
     ServerConfig, ServerConnection, SupportedProtocolVersion,
@@ -39,6 +41,9 @@ impl Identity {
     pub(crate) fn new(kind: KeyKind) -> Self {
         let authority_key = rcgen::KeyPair::generate().expect("a key");
         let mut authority = rcgen::CertificateParams::new(Vec::new()).expect("parameters");
+        // Two authorities of one name would be told apart by their signatures alone.
+        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        authority.distinguished_name.push(rcgen::DnType::CommonName, format!("authority {number}"));
         authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let authority_certificate = authority.self_signed(&authority_key).expect("an authority");
         let issuer = rcgen::Issuer::new(authority, authority_key);
@@ -70,6 +75,12 @@ impl Identity {
         roots.add(self.authority.clone()).expect("a root");
         Arc::new(roots)
     }
+}
+
+/// An identity for tests that connect many times.
+pub(crate) fn shared_identity() -> &'static Identity {
+    static IDENTITY: LazyLock<Identity> = LazyLock::new(|| Identity::new(KeyKind::Ecdsa));
+    &IDENTITY
 }
 
 /// What both sides are restricted to.
@@ -107,6 +118,20 @@ impl Parameters {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().expect("a ticketer");
         config
+    }
+
+    /// A server that wants a certificate of the same authority from its clients.
+    pub(crate) fn server_with_client_auth(&self, identity: &Identity) -> ServerConfig {
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(identity.roots(), self.provider())
+                .build()
+                .expect("a verifier");
+        ServerConfig::builder_with_provider(self.provider())
+            .with_protocol_versions(&[self.version])
+            .expect("a version")
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(identity.chain.clone(), identity.key())
+            .expect("a certificate")
     }
 
     pub(crate) fn client(&self, identity: &Identity) -> ClientConfig {
@@ -247,4 +272,6 @@ pub(crate) fn open(session: &mut Session<Buffer>, bytes: &[u8], chunk_len: usize
 
 /// The name in every test certificate.
 pub(crate) const NAME: &str = "localhost";
+/// How many authorities there are.
+static AUTHORITIES: AtomicU32 = AtomicU32::new(0);
 const ROUNDS_MAX: usize = 20;

@@ -198,7 +198,7 @@ fn a_configuration_that_was_not_prepared_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_mutated_flight_never_panics(

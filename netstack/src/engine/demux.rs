@@ -199,9 +199,7 @@ impl FlowTable {
 
 /// The part of a hash that an entry keeps.
 const fn tag_of(FlowHash(hash): FlowHash) -> u32 {
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half is what is wanted")]
-    let tag = (hash >> 32) as u32;
-    tag
+    (hash >> 32) as u32
 }
 
 /// An entry of its parts.

@@ -64,7 +64,7 @@ pub(crate) enum Problem {
     /// It took too many hops.
     TimeExceeded,
     /// A router did not understand a header.
-    ParameterProblem,
+    BadHeader,
 }
 
 /// Parses an ICMP message: an IPv4 packet's whole payload.
@@ -88,7 +88,7 @@ pub(crate) fn parse(message: &[u8]) -> Result<Icmp, WireError> {
         (kind::UNREACHABLE, 2 | 3) => Problem::Refused,
         (kind::UNREACHABLE, _) => Problem::Unreachable,
         (kind::TIME_EXCEEDED, _) => Problem::TimeExceeded,
-        (kind::PARAMETER_PROBLEM, _) => Problem::ParameterProblem,
+        (kind::PARAMETER_PROBLEM, _) => Problem::BadHeader,
         _ => return Err(WireError::IcmpUnknown),
     };
     let (tuple, seq) = parse_quote(quote).ok_or(WireError::IcmpQuote)?;

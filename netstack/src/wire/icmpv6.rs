@@ -147,7 +147,7 @@ pub(crate) fn parse(message: &[u8], around: Around) -> Result<Icmpv6, WireError>
         (kind::UNREACHABLE, 1 | 4) => Problem::Refused,
         (kind::UNREACHABLE, _) => Problem::Unreachable,
         (kind::TIME_EXCEEDED, _) => Problem::TimeExceeded,
-        (kind::PARAMETER_PROBLEM, _) => Problem::ParameterProblem,
+        (kind::PARAMETER_PROBLEM, _) => Problem::BadHeader,
         _ => return Err(WireError::IcmpUnknown),
     };
     let (tuple, seq) = parse_quote(quote).ok_or(WireError::IcmpQuote)?;

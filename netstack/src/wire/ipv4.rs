@@ -114,7 +114,8 @@ impl Ipv4 {
             return Err(WireError::Ipv4Fragment);
         }
         let source = parsed.header.source;
-        if source.is_multicast() || source.is_broadcast() {
+        let is_group = source.is_multicast() || source.is_broadcast();
+        if is_group || source.is_unspecified() || source.is_loopback() {
             return Err(WireError::Ipv4Source);
         }
         Ok(parsed)

@@ -3,7 +3,7 @@
 use core::net::Ipv6Addr;
 use core::ops::Range;
 
-use super::ipv4::Ecn;
+use super::ipv4::{Ecn, protocol};
 use super::{WireError, array_at, put, u8_at, u16_at};
 
 /// Length of the fixed header: the only one we send.
@@ -66,7 +66,10 @@ impl Ipv6 {
         if parsed.payload.end > packet.len() {
             return Err(WireError::Ipv6PayloadLength);
         }
-        if parsed.header.source.is_multicast() {
+        // Only neighbour discovery comes from no address: a host that has none yet.
+        let source = parsed.header.source;
+        let nameless = source.is_unspecified() && parsed.header.protocol != protocol::ICMPV6;
+        if source.is_multicast() || source.is_loopback() || nameless {
             return Err(WireError::Ipv6Source);
         }
         Ok(parsed)

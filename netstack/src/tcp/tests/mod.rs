@@ -5,3 +5,7 @@ mod congestion;
 mod isn;
 mod rtt;
 mod seq;
+
+mod handshake;
+mod host;
+mod pair;

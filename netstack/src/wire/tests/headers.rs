@@ -10,7 +10,7 @@ use crate::wire::checksum::{ChecksumFound, ChecksumPolicy};
 use crate::wire::ethernet::{EtherType, Ethernet, MacAddress, VlanTag};
 use crate::wire::ipv4::{Ipv4, protocol};
 use crate::wire::packet::{Body, Packet};
-use crate::wire::tcp::{Flags, TcpHeader};
+use crate::wire::tcp::{Endpoints, Flags, TcpHeader};
 
 fn parse(frame: &[u8]) -> Result<Packet, WireError> {
     Packet::parse(frame, ChecksumPolicy::Verify)
@@ -130,14 +130,16 @@ fn ipv6_extension_headers_are_walked_within_bounds() {
 
 #[test]
 fn sources_that_can_not_be_answered_are_refused() {
-    let mut ends = ENDS_V4;
-    ends.source = Ipv4Addr::new(224, 0, 0, 1).into();
-    let bytes = packet(ends, protocol::TCP, &segment(&HEADER, &[], b"", ends));
-    assert_eq!(parse(&frame(&bytes)), Err(WireError::Ipv4Source));
-    let mut ends = ENDS_V6;
-    ends.source = "ff02::1".parse().expect("an address");
-    let bytes = packet(ends, protocol::TCP, &segment(&HEADER, &[], b"", ends));
-    assert_eq!(parse(&frame(&bytes)), Err(WireError::Ipv6Source));
+    let refused = |source: &str, mut ends: Endpoints| {
+        ends.source = source.parse().expect("an address");
+        parse(&frame(&packet(ends, protocol::TCP, &segment(&HEADER, &[], b"", ends)))).map(|_| ())
+    };
+    for source in ["224.0.0.1", "255.255.255.255", "0.0.0.0", "127.0.0.1"] {
+        assert_eq!(refused(source, ENDS_V4), Err(WireError::Ipv4Source), "{source}");
+    }
+    for source in ["ff02::1", "::", "::1"] {
+        assert_eq!(refused(source, ENDS_V6), Err(WireError::Ipv6Source), "{source}");
+    }
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn problems_are_told_apart() {
     assert_eq!(problem([3, 3]), Problem::Refused);
     assert_eq!(problem([3, 1]), Problem::Unreachable);
     assert_eq!(problem([11, 0]), Problem::TimeExceeded);
-    assert_eq!(problem([12, 0]), Problem::ParameterProblem);
+    assert_eq!(problem([12, 0]), Problem::BadHeader);
     assert_eq!(problem([3, 4]), Problem::PacketTooBig { mtu: 0 });
 }
 

@@ -35,13 +35,15 @@ pub use engine::config::{
     AddressOwner, Config, ConfigError, Connect, Interface, Keepalive, Limits, Listen, Nagle,
     TcpConfig,
 };
+pub use engine::demux::FlowHash;
 pub use engine::drops::DropReason;
 pub use engine::event::{
-    CloseReason, ConnectError, ConnectionId, Event, FlowHash, ListenError, ListenerId, SendError,
-    SendErrorKind, Transmitted, Unclaimed, UnclaimedKind, Verdict,
+    CloseReason, ConnectError, Event, ListenError, ListenerId, SendError, SendErrorKind,
+    Transmitted, Unclaimed, UnclaimedKind, Verdict,
 };
 pub use engine::info::{ConnectionInfo, Counters, Held, Pool, SendView, StateCounts};
 pub use engine::payload::{Buffer, Frame, Payload, PayloadParts};
+pub use engine::slots::ConnectionId;
 pub use engine::wheel::{TimerId, Wheel};
 pub use tcp::congestion::CongestionAlgorithm;
 pub use tcp::state::TcpState;

@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::tcp::congestion::CongestionAlgorithm;
+use crate::tcp::rtt::RtoBounds;
 use crate::time::Span;
 use crate::wire::checksum::ChecksumPolicy;
 use crate::wire::ethernet::MacAddress;
@@ -92,6 +94,8 @@ pub struct TcpConfig {
     pub path_mtu_min_v4: u16,
     /// Whether small segments wait for acknowledgments.
     pub nagle: Nagle,
+    /// How the congestion window grows and shrinks.
+    pub congestion: CongestionAlgorithm,
 }
 
 /// Whether a segment shorter than the MSS waits while data is in flight. RFC 9293 §3.7.4.
@@ -135,6 +139,7 @@ impl Default for TcpConfig {
             challenge_acks_per_second: 10,
             path_mtu_min_v4: 552,
             nagle: Nagle::Off,
+            congestion: CongestionAlgorithm::Cubic,
         }
     }
 }
@@ -152,6 +157,8 @@ pub struct Limits {
     pub frames_per_connection_max: u16,
     /// Bytes that wait out of order on one connection, counted as the frames that hold them.
     pub out_of_order_bytes_max: u32,
+    /// What a received frame takes up, whatever its length: the pool's chunk size.
+    pub frame_bytes: u32,
     /// Separate ranges that wait out of order on one connection.
     pub out_of_order_ranges_max: u16,
     /// Ranges that the scoreboard of one connection keeps.
@@ -170,6 +177,7 @@ impl Default for Limits {
             time_wait_max: 1 << 16,
             frames_per_connection_max: 64,
             out_of_order_bytes_max: 2 << 20,
+            frame_bytes: 2048,
             out_of_order_ranges_max: 64,
             scoreboard_ranges_max: 1024,
             replies_max: 1024,
@@ -258,6 +266,21 @@ impl Interface {
         Ok(())
     }
 
+    /// Whether `address` is on one of our networks.
+    pub(crate) fn is_on_link(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|&(own, prefix)| match (own, address) {
+            (IpAddr::V4(own), IpAddr::V4(address)) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0);
+                own.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V6(own), IpAddr::V6(address)) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0);
+                own.to_bits() & mask == address.to_bits() & mask
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        })
+    }
+
     /// Whether `address` is one of ours.
     pub(crate) fn has_address(&self, address: IpAddr) -> bool {
         self.addresses.iter().any(|&(own, _)| own == address)
@@ -265,6 +288,11 @@ impl Interface {
 }
 
 impl TcpConfig {
+    /// Bounds of the retransmission timeout.
+    pub(crate) const fn rto_bounds(&self) -> RtoBounds {
+        RtoBounds { initial: self.rto_initial, min: self.rto_min, max: self.rto_max }
+    }
+
     fn validate(&self) -> Result<(), ConfigError> {
         if !(1..=TRAIN_BYTES_LIMIT).contains(&self.train_bytes_max) {
             return Err(ConfigError::TrainBytesMax);
@@ -288,12 +316,14 @@ impl Limits {
             time_wait_max,
             frames_per_connection_max,
             out_of_order_bytes_max,
+            frame_bytes,
             out_of_order_ranges_max,
             scoreboard_ranges_max,
             replies_max,
             neighbors_max,
         } = *self;
-        let wide = [connections_max, half_open_max, time_wait_max, out_of_order_bytes_max];
+        let wide =
+            [connections_max, half_open_max, time_wait_max, out_of_order_bytes_max, frame_bytes];
         let narrow = [
             frames_per_connection_max,
             out_of_order_ranges_max,

@@ -62,6 +62,10 @@ drop_reasons! {
     Paws => "paws",
     /// A RST that is not exactly at RCV.NXT, or past the window. RFC 5961 §3.
     ResetNotExact => "reset_not_exact",
+    /// A RST that was exact: it ended the connection.
+    Reset => "reset",
+    /// No SYN where only a SYN counts: in SYN-SENT.
+    NoSyn => "no_syn",
     /// A SYN on a synchronized connection. RFC 5961 §4.
     SynInSynchronized => "syn_in_synchronized",
     /// No ACK bit where one is needed.

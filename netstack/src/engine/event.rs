@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-pub use super::demux::FlowHash;
-pub use super::slots::ConnectionId;
+use super::demux::FlowHash;
+use super::slots::ConnectionId;
 
 /// A listener: stays valid until [`crate::Engine::unlisten`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

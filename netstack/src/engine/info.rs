@@ -210,12 +210,12 @@ pub struct ConnectionInfo {
     pub congestion: &'static str,
     /// The congestion window.
     pub cwnd_bytes: usize,
-    /// The slow start threshold; `usize::MAX` before the first loss.
+    /// The slow start threshold; `u32::MAX` before the first loss.
     pub ssthresh_bytes: usize,
     /// The smoothed round-trip time, once there was a sample.
     pub srtt: Option<Span>,
-    /// Its variation.
-    pub rttvar: Span,
+    /// Its variation, once there was a sample.
+    pub rttvar: Option<Span>,
     /// The retransmission timeout, backoff included.
     pub rto: Span,
     /// What is on its way and not acknowledged.

@@ -4,27 +4,43 @@ pub(crate) mod config;
 pub(crate) mod demux;
 pub(crate) mod drops;
 pub(crate) mod event;
+mod flows;
 pub(crate) mod info;
-pub(crate) mod neighbor;
+mod listener;
+mod local;
+mod neighbor;
+mod open;
 pub(crate) mod payload;
+mod receive;
+pub(crate) mod reply;
+mod settle;
 pub(crate) mod slots;
+mod time_wait;
 pub(crate) mod wheel;
 
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::VecDeque;
-use core::marker::PhantomData;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use config::{Config, ConfigError, Connect, Listen};
-use event::{
-    ConnectError, ConnectionId, Event, FlowHash, ListenError, ListenerId, SendError, SendErrorKind,
-    Transmitted, Unclaimed, UnclaimedKind, Verdict,
-};
-use info::{ConnectionInfo, Counters, Held, SendView, StateCounts};
+use config::{AddressOwner, Config, ConfigError, Connect, Listen};
+use demux::{FlowHasher, FlowTable};
+use event::{ConnectError, Event, ListenError, ListenerId, SendError, SendErrorKind, Transmitted};
+use flows::{HalfOpenEntry, Key, TimeWaitEntry};
+use info::{ConnectionInfo, Counters, Held, Pool, SendView, StateCounts};
+use listener::Listeners;
+use neighbor::NeighborCache;
 use payload::{Buffer, Frame, Payload};
+use reply::{Replies, Reply};
+use settle::{Entry, Listed, Phase};
+use slots::{ConnectionId, Slots};
+use wheel::Wheel;
 
+use crate::tcp::connection::{Env, Owner, Tcb};
+use crate::tcp::isn::{PortChooser, Secrets};
+use crate::tcp::state::Signal;
 use crate::tcp::train::Link;
 use crate::time::Instant;
 use crate::wire::ethernet::MacAddress;
@@ -32,9 +48,29 @@ use crate::wire::ethernet::MacAddress;
 /// One worker's network stack. See the [crate's page](crate) for how it is driven.
 pub struct Engine<F, B> {
     config: Config,
-    counters: Counters,
+    secrets: Secrets,
+    ports: PortChooser,
+    hasher: FlowHasher,
+    /// Which of the three tables below a 4-tuple is in.
+    flows: FlowTable,
+    connections: Slots<Entry<F, B>>,
+    half_open: Slots<HalfOpenEntry>,
+    time_wait: Slots<TimeWaitEntry>,
+    listeners: Listeners,
+    /// States of the connections that we opened.
+    active: StateCounts,
+    wheel: Wheel<Key>,
+    neighbors: NeighborCache,
+    /// Link addresses that the owner told us.
+    told: BTreeMap<IpAddr, MacAddress>,
+    /// Connections that wait for a link address.
+    unresolved: BTreeMap<IpAddr, Vec<ConnectionId>>,
     events: VecDeque<Event>,
-    marker: PhantomData<(F, B)>,
+    /// Connections that may have something to send.
+    work: VecDeque<ConnectionId>,
+    replies: Replies<F>,
+    counters: Counters,
+    held: Held,
 }
 
 impl<F: Frame, B: Buffer> Engine<F, B> {
@@ -44,29 +80,56 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// The first thing in `config` that no engine can run with.
     pub fn new(config: Config, now: Instant) -> Result<Self, ConfigError> {
         config.validate()?;
-        let _: Instant = now;
+        let secrets = Secrets::new(config.seed);
+        let limits = &config.limits;
+        let flows_max = [limits.connections_max, limits.half_open_max, limits.time_wait_max]
+            .map(|max| max as usize);
         Ok(Self {
-            config,
-            counters: Counters::default(),
+            hasher: secrets.flow_hasher(),
+            secrets,
+            ports: PortChooser::new(),
+            flows: FlowTable::new(flows_max.iter().sum()),
+            connections: Slots::new(limits.connections_max),
+            half_open: Slots::new(limits.half_open_max),
+            time_wait: Slots::new(limits.time_wait_max),
+            listeners: Listeners::default(),
+            active: StateCounts::default(),
+            wheel: Wheel::new(now),
+            neighbors: NeighborCache::new(usize::from(limits.neighbors_max)),
+            told: BTreeMap::new(),
+            unresolved: BTreeMap::new(),
             events: VecDeque::new(),
-            marker: PhantomData,
+            work: VecDeque::new(),
+            replies: Replies::new(limits.replies_max),
+            counters: Counters::default(),
+            held: Held::default(),
+            config,
         })
     }
 
     /// Waits for connections at an address.
     ///
     /// # Errors
-    /// The address is in use, or not ours.
+    /// The address is in use, or not ours, or the limits are none.
     pub fn listen(&mut self, listen: Listen) -> Result<ListenerId, ListenError> {
-        if listen.address.port() == 0 {
-            return Err(ListenError::NoPort);
-        }
-        Ok(ListenerId(0))
+        self.listeners.add(listen, &self.config.interface)
     }
 
     /// Stops waiting. Half-open connections are forgotten; connections go on.
     pub fn unlisten(&mut self, listener: ListenerId) {
-        let _: ListenerId = listener;
+        self.listeners.remove(listener);
+        let of_it = |entry: &HalfOpenEntry| entry.half_open.listener == listener;
+        let forgotten: Vec<ConnectionId> =
+            self.half_open.iter().filter(|(_, entry)| of_it(entry)).map(|(id, _)| id).collect();
+        for id in forgotten {
+            self.forget_half_open(id);
+        }
+    }
+
+    /// What [`Listen::name`] said of a listener.
+    #[must_use]
+    pub fn listener_name(&self, listener: ListenerId) -> Option<u32> {
+        self.listeners.get(listener).map(listener::Listener::name)
     }
 
     /// Opens a connection: [`Event::Connected`] or [`Event::Closed`] follows.
@@ -78,113 +141,186 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         now: Instant,
         connect: Connect,
     ) -> Result<ConnectionId, ConnectError> {
-        let _: (Instant, Connect) = (now, connect);
-        Err(ConnectError::TooManyConnections)
+        self.open(now, connect)
     }
 
     /// Says which link address a neighbour has: for active opens where the kernel owns the
     /// addresses and resolves its neighbours itself.
-    pub fn set_neighbor(&mut self, now: Instant, address: IpAddr, mac: MacAddress) {
-        let _: (Instant, IpAddr, MacAddress) = (now, address, mac);
-    }
-
-    /// Takes a frame that came in.
-    pub fn handle_frame(&mut self, now: Instant, frame: F) -> Verdict<F> {
-        let _: Instant = now;
-        self.counters.frames_received += 1;
-        Verdict::Unclaimed(Unclaimed { frame, kind: UnclaimedKind::Segment, flow: FlowHash(0) })
-    }
-
-    /// The final word on a frame that no engine claimed: a SYN goes to its listener, other
-    /// segments are answered with RST.
-    pub fn handle_unclaimed(&mut self, now: Instant, frame: F) {
-        let _: Instant = now;
-        drop(frame);
+    pub fn set_neighbor(&mut self, address: IpAddr, mac: MacAddress) {
+        self.told.insert(address, mac);
     }
 
     /// Does what is due by `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _: Instant = now;
+        while let Some(key) = self.wheel.pop_expired(now) {
+            match key {
+                Key::Connection(id) => {
+                    if let Some(entry) = self.connections.get_mut(id) {
+                        entry.timer = None;
+                    }
+                    self.with(now, id, Tcb::on_timeout);
+                }
+                Key::HalfOpen(id) => self.half_open_timeout(now, id),
+                Key::TimeWait(id) => self.time_wait_over(id),
+            }
+        }
+        self.ask_neighbors(now);
     }
 
-    /// When [`Engine::handle_timeout`] is wanted next.
+    /// When [`Engine::handle_timeout`] is wanted next. It may be early: timers that were moved
+    /// later look again when their old time comes.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        [self.wheel.next_expiry(), self.neighbors.next_due()].into_iter().flatten().min()
     }
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        while let Some(event) = self.events.pop_front() {
+            let id = match event {
+                Event::Accepted { id, .. }
+                | Event::Connected { id }
+                | Event::Readable { id }
+                | Event::PeerFinished { id }
+                | Event::Writable { id }
+                | Event::Closed { id, .. } => id,
+            };
+            if self.owned(id).is_none() {
+                continue;
+            }
+            if matches!(event, Event::Closed { .. }) {
+                self.connections.remove(id);
+            }
+            return Some(event);
+        }
+        None
     }
 
     /// Gives the link everything that is due: acknowledgments, data, answers.
     pub fn poll_transmit(&mut self, now: Instant, link: &mut impl Link) -> Transmitted {
-        let _: (Instant, &mut _) = (now, link);
+        if self.replies.transmit(link, &mut self.counters) == Transmitted::LinkFull {
+            return Transmitted::LinkFull;
+        }
+        while let Some(id) = self.work.pop_front() {
+            let Some(entry) = self.connections.get_mut(id) else { continue };
+            entry.listed = Listed::No;
+            let mut env = Env {
+                now,
+                config: &self.config.tcp,
+                limits: &self.config.limits,
+                counters: &mut self.counters,
+                held: &mut self.held,
+                replies: &mut self.replies,
+            };
+            if entry.tcb.transmit(&mut env, link) == Transmitted::LinkFull {
+                entry.listed = Listed::Yes;
+                self.work.push_front(id);
+                self.arm(id);
+                return Transmitted::LinkFull;
+            }
+            self.arm(id);
+        }
         Transmitted::Done
     }
 
     /// The next payload in order. The receive window does not grow until
     /// [`Engine::consumed`].
     pub fn recv(&mut self, id: ConnectionId) -> Option<Payload<F>> {
-        let _: ConnectionId = id;
-        None
+        self.owned(id)?;
+        let entry = self.connections.get_mut(id)?;
+        let payload = entry.tcb.recv.take(&mut self.held)?;
+        if entry.phase == Phase::Draining && entry.tcb.recv.is_drained() {
+            self.report_end(id);
+        }
+        Some(payload)
     }
 
     /// Whether the peer's FIN has arrived and all payload before it was handed out.
     #[must_use]
     pub fn recv_finished(&self, id: ConnectionId) -> bool {
-        let _: ConnectionId = id;
-        false
+        self.owned(id)
+            .is_some_and(|entry| entry.tcb.recv.is_finished() && entry.tcb.recv.is_drained())
     }
 
     /// Gives back window for `bytes` of payload that were delivered onwards.
     pub fn consumed(&mut self, now: Instant, id: ConnectionId, bytes: usize) {
-        let _: (Instant, ConnectionId, usize) = (now, id, bytes);
+        if self.owned(id).is_some() {
+            self.with(now, id, |tcb, _| tcb.recv.consumed(bytes, tcb.rcv_mss));
+        }
     }
 
-    /// Queues a buffer for sending.
+    /// Queues a buffer for sending. A buffer may take the queue beyond its limit, once.
     ///
     /// # Errors
     /// The buffer comes back: there is no room, or no way to send.
     pub fn send(&mut self, now: Instant, id: ConnectionId, buffer: B) -> Result<(), SendError<B>> {
-        let _: (Instant, ConnectionId) = (now, id);
-        Err(SendError { buffer, kind: SendErrorKind::NotConnected })
+        let mut buffer = Some(buffer);
+        let queued = if self.owned(id).is_some() {
+            self.with(now, id, |tcb, env| match buffer.take() {
+                Some(buffer) => tcb.queue(env, buffer),
+                None => Ok(()),
+            })
+        } else {
+            None
+        };
+        match (queued, buffer) {
+            (Some(Ok(())), _) | (None, None) => Ok(()),
+            (Some(Err((buffer, kind))), _) => Err(SendError { buffer, kind }),
+            (None, Some(buffer)) => Err(SendError { buffer, kind: SendErrorKind::NotConnected }),
+        }
     }
 
     /// How much may be queued, and how fast it goes.
     #[must_use]
     pub fn send_view(&self, id: ConnectionId) -> Option<SendView> {
-        let _: ConnectionId = id;
-        None
+        self.owned(id).map(|entry| entry.tcb.send_view(&self.config.tcp))
     }
 
     /// Ends our direction: FIN behind what is queued. Receiving goes on.
     pub fn shutdown(&mut self, now: Instant, id: ConnectionId) {
-        let _: (Instant, ConnectionId) = (now, id);
+        if self.owned(id).is_some() {
+            self.with(now, id, |tcb, env| tcb.shutdown(env));
+        }
     }
 
     /// Ends the connection with RST; [`Event::Closed`] follows.
     pub fn abort(&mut self, now: Instant, id: ConnectionId) {
-        let _: (Instant, ConnectionId) = (now, id);
+        if self.owned(id).is_some() {
+            self.with(now, id, |tcb, env| {
+                if tcb.end.is_none() {
+                    if let Some(reset) = tcb.reset(env) {
+                        env.counters.resets_sent += 1;
+                        env.replies.push(Reply::Segment(reset), env.counters);
+                    }
+                    tcb.finish(env, Signal::Abort, event::CloseReason::Aborted);
+                }
+            });
+        }
     }
 
     /// Lets go: what is queued and a FIN still go out, data that comes is answered with RST, and
     /// a deadline applies. The id is dead at once, and no event follows.
     pub fn close(&mut self, now: Instant, id: ConnectionId) {
-        let _: (Instant, ConnectionId) = (now, id);
+        let Some(entry) = self.owned(id) else { return };
+        if entry.phase == Phase::Live {
+            self.with(now, id, |tcb, env| tcb.let_go(env));
+        } else if let Some(mut entry) = self.connections.remove(id) {
+            entry.tcb.recv.clear(&mut self.held);
+        }
     }
 
     /// What `ss -ti` would say of a connection.
     #[must_use]
     pub fn info(&self, now: Instant, id: ConnectionId) -> Option<ConnectionInfo> {
-        let _: (Instant, ConnectionId) = (now, id);
-        None
+        self.owned(id).map(|entry| entry.tcb.info(now))
     }
 
     /// Every connection whose owner has not let go.
     pub fn connections(&self) -> impl Iterator<Item = ConnectionId> {
-        core::iter::empty()
+        self.connections
+            .iter()
+            .filter(|(_, entry)| entry.tcb.owner == Owner::Attached)
+            .map(|(id, _)| id)
     }
 
     /// What happened since the start.
@@ -196,13 +332,44 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// Connections by state that a listener accepted, half-open and TIME-WAIT included.
     #[must_use]
     pub fn state_counts(&self, listener: ListenerId) -> Option<&StateCounts> {
-        let _: (ListenerId, &Config) = (listener, &self.config);
-        None
+        self.listeners.get(listener).map(|listener| &listener.counts)
+    }
+
+    /// Connections by state that were opened by [`Engine::connect`].
+    #[must_use]
+    pub const fn active_state_counts(&self) -> &StateCounts {
+        &self.active
     }
 
     /// Memory by pool.
     #[must_use]
     pub fn held(&self) -> Held {
-        Held::default()
+        let table = |count: usize, bytes: usize| Pool { count, bytes };
+        let events = self.events.capacity() * size_of::<Event>();
+        let neighbors = self.neighbors.len() + self.told.len();
+        Held {
+            tcbs: table(self.connections.len(), self.connections.bytes()),
+            half_open: table(self.half_open.len(), self.half_open.bytes()),
+            time_wait: table(self.time_wait.len(), self.time_wait.bytes()),
+            timers: table(self.wheel.len(), self.wheel.bytes()),
+            flow_table: table(self.flows.len(), self.flows.bytes()),
+            replies: self.replies.pool(),
+            events: table(self.events.len(), events),
+            neighbors: table(neighbors, neighbors * NEIGHBOR_BYTES),
+            ..self.held
+        }
+    }
+
+    /// The connection of that name, if its owner has not let go.
+    fn owned(&self, id: ConnectionId) -> Option<&Entry<F, B>> {
+        self.connections.get(id).filter(|entry| entry.tcb.owner == Owner::Attached)
+    }
+
+    /// Whether we answer for our addresses.
+    fn owns_addresses(&self) -> bool {
+        self.config.interface.owner == AddressOwner::Engine
     }
 }
+
+/// About what an entry of a neighbour table takes up.
+const NEIGHBOR_BYTES: usize = 64;

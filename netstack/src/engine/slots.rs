@@ -32,6 +32,20 @@ impl ConnectionId {
         self.index as usize
     }
 
+    /// Slot and generation as one number, for owners that pass an id through a foreign interface.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        (self.generation.get() as u64) << u32::BITS | self.index as u64
+    }
+
+    /// The id with these [bits](Self::to_bits); `None` if no id has them.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Option<Self> {
+        let [i0, i1, i2, i3, g0, g1, g2, g3] = bits.to_le_bytes();
+        let generation = NonZeroU32::new(u32::from_le_bytes([g0, g1, g2, g3]))?;
+        Some(Self { index: u32::from_le_bytes([i0, i1, i2, i3]), generation })
+    }
+
     /// The slot's number as the flow table keeps it.
     pub(crate) const fn slot(self) -> u32 {
         self.index

@@ -1,9 +1,8 @@
 //! Opening: passive, active, simultaneous, refused, lost.
 
-use super::host::{Host, PEER, Peer, SERVER};
-use crate::tcp::seq::SeqNum;
+use super::host::{Host, Peer};
 use crate::wire::tcp::Flags;
-use crate::{CloseReason, Event, Span, TcpState};
+use crate::{Event, TcpState};
 
 #[test]
 fn passive_open_takes_data_and_fin_on_the_third_ack() {

@@ -36,7 +36,7 @@ pub(super) struct Wire {
 
 impl Link for Wire {
     fn transmit(&mut self, train: &Train<'_>) -> usize {
-        let taken = self.room.map_or(train.segments(), |room| room.min(train.segments()));
+        let taken = self.room.unwrap_or(usize::MAX).min(train.segments());
         for index in 0..taken {
             let mut frame = vec![0; train.segment_len(index)];
             let len = train.write_segment(index, &mut frame).expect("the frame is long enough");

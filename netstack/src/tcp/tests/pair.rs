@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::vec::Vec;
 
 use super::host::{Host, PEER_MAC, SERVER, SERVER_MAC};
-use crate::{CloseReason, ConnectionId, Event, Instant, SendErrorKind, Span, TcpState};
+use crate::{CloseReason, ConnectionId, Instant, SendErrorKind, Span, TcpState};
 
 /// Two hosts, `a` opens to `b`.
 struct Pair {
@@ -58,7 +58,7 @@ impl Pair {
         for (host, queue) in [(&mut self.a, &mut self.to_b), (&mut self.b, &mut self.to_a)] {
             for frame in host.transmit() {
                 self.carried += 1;
-                if self.lose_every == 0 || self.carried % self.lose_every != 0 {
+                if self.lose_every == 0 || !self.carried.is_multiple_of(self.lose_every) {
                     queue.push_back((at, frame));
                 }
             }
@@ -98,12 +98,6 @@ impl Pair {
     }
 
     /// Opens a connection and waits for both ends of it.
-    fn open(&mut self) -> (ConnectionId, ConnectionId) {
-        let local = if SERVER.is_ipv4() { A4 } else { A4 };
-        let remote = SERVER;
-        self.open_between(local, remote)
-    }
-
     fn open_between(
         &mut self,
         local: SocketAddr,

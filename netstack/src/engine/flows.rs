@@ -1,0 +1,342 @@
+//! The flow table's three kinds of entries: connections, half-open ones, TIME-WAIT records.
+
+use super::Engine;
+use super::drops::DropReason;
+use super::payload::{Buffer, Frame};
+use super::reply::Reply;
+use super::settle::{Entry, Listed, Phase};
+use super::slots::ConnectionId;
+use super::time_wait::{TimeWaitRecord, TimeWaitStep};
+use super::wheel::TimerId;
+use crate::tcp::connection::Env;
+use crate::tcp::header::Route;
+use crate::tcp::input::Incoming;
+use crate::tcp::input::closed::reset_for;
+use crate::tcp::input::listen::{HalfOpen, HalfOpenStep};
+use crate::tcp::segment::{FourTuple, Options, Segment};
+use crate::tcp::seq::SeqNum;
+use crate::tcp::state::TcpState;
+use crate::time::{Instant, Span};
+
+/// What a 4-tuple belongs to, by its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    Connection(u32),
+    HalfOpen(u32),
+    TimeWait(u32),
+}
+
+/// What a timer in the wheel belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Key {
+    Connection(ConnectionId),
+    HalfOpen(ConnectionId),
+    TimeWait(ConnectionId),
+}
+
+/// A half-open connection and its timer.
+#[derive(Debug)]
+pub(super) struct HalfOpenEntry {
+    pub(super) half_open: HalfOpen,
+    timer: TimerId,
+}
+
+/// A record and its timer.
+#[derive(Debug)]
+pub(super) struct TimeWaitEntry {
+    record: TimeWaitRecord,
+    timer: TimerId,
+}
+
+impl Flow {
+    /// Upper bits tell the tables apart: 2^30 slots each.
+    const KIND_SHIFT: u32 = 30;
+
+    /// The number that the flow table keeps.
+    const fn number(self) -> u32 {
+        match self {
+            Self::Connection(slot) => slot,
+            Self::HalfOpen(slot) => slot | 1 << Self::KIND_SHIFT,
+            Self::TimeWait(slot) => slot | 2 << Self::KIND_SHIFT,
+        }
+    }
+
+    /// What the flow table's number means.
+    const fn from_number(number: u32) -> Self {
+        let slot = number & ((1 << Self::KIND_SHIFT) - 1);
+        match number >> Self::KIND_SHIFT {
+            0 => Self::Connection(slot),
+            1 => Self::HalfOpen(slot),
+            _ => Self::TimeWait(slot),
+        }
+    }
+}
+
+impl<F: Frame, B: Buffer> Engine<F, B> {
+    /// What a 4-tuple belongs to.
+    pub(super) fn find_flow(&self, tuple: &FourTuple) -> Option<Flow> {
+        let hash = self.hasher.hash(tuple);
+        let is_it = |number| {
+            let found = match Flow::from_number(number) {
+                Flow::Connection(slot) => {
+                    self.connections.get_at(slot).map(|(_, entry)| entry.tcb.tuple)
+                }
+                Flow::HalfOpen(slot) => {
+                    self.half_open.get_at(slot).map(|(_, entry)| entry.half_open.tuple)
+                }
+                Flow::TimeWait(slot) => {
+                    self.time_wait.get_at(slot).map(|(_, entry)| entry.record.tuple)
+                }
+            };
+            found.as_ref() == Some(tuple)
+        };
+        self.flows.find(hash, is_it).map(Flow::from_number)
+    }
+
+    /// Enters a flow; `None` when the table is full, which the tables' own limits prevent.
+    pub(super) fn add_flow(&mut self, tuple: &FourTuple, flow: Flow) -> Option<()> {
+        self.flows.insert(self.hasher.hash(tuple), flow.number()).ok()
+    }
+
+    /// Takes a flow out.
+    pub(super) fn remove_flow(&mut self, tuple: &FourTuple, flow: Flow) {
+        let removed = self.flows.remove(self.hasher.hash(tuple), flow.number());
+        debug_assert!(removed.is_some(), "a flow is in the table until it is taken out");
+    }
+
+    /// A SYN for a listener: a half-open connection, or a reason why not.
+    pub(super) fn on_syn(&mut self, now: Instant, segment: &Segment, route: Route) {
+        let iss = self.secrets.isn(now, &segment.tuple);
+        self.on_syn_with(now, segment, route, iss);
+    }
+
+    fn on_syn_with(&mut self, now: Instant, segment: &Segment, route: Route, iss: SeqNum) {
+        let listener = self.listeners.find(segment.tuple.local);
+        let Some(listener) = listener else {
+            self.refuse(segment, route, DropReason::NoListener);
+            return;
+        };
+        let Options::Syn(options) = segment.options else { return };
+        let tuple = segment.tuple;
+        let half_open = HalfOpen {
+            tuple,
+            route,
+            listener,
+            iss,
+            irs: segment.seq,
+            options,
+            clock: self.secrets.timestamp_offset(&tuple),
+            opened_at: now,
+            retransmits: 0,
+        };
+        if let Err(reason) = self.start_half_open(now, half_open) {
+            self.counters.count_drop(reason);
+        }
+    }
+
+    /// Enters a half-open connection and answers with the SYN-ACK.
+    fn start_half_open(&mut self, now: Instant, half_open: HalfOpen) -> Result<(), DropReason> {
+        let HalfOpen { tuple, listener, .. } = half_open;
+        self.listeners.get(listener).ok_or(DropReason::NoListener)?.takes_syn()?;
+        if self.half_open.is_full() {
+            return Err(DropReason::HalfOpenFull);
+        }
+        let wheel = &mut self.wheel;
+        let deadline = now + self.config.tcp.rto_initial;
+        let id = self
+            .half_open
+            .insert_with(|id| HalfOpenEntry {
+                half_open,
+                timer: wheel.arm(Key::HalfOpen(id), deadline),
+            })
+            .ok_or(DropReason::HalfOpenFull)?;
+        if self.add_flow(&tuple, Flow::HalfOpen(id.slot())).is_none() {
+            self.drop_half_open(id);
+            return Err(DropReason::HalfOpenFull);
+        }
+        self.counts_of(Some(listener)).enter(TcpState::SynReceived);
+        self.counters.opens_passive += 1;
+        self.send_syn_ack(now, &half_open);
+        Ok(())
+    }
+
+    fn send_syn_ack(&mut self, now: Instant, half_open: &HalfOpen) {
+        let mtu = self.config.interface.mtu_bytes;
+        let syn_ack = half_open.syn_ack(now, &self.config.tcp, mtu);
+        self.replies.push(Reply::Segment(syn_ack), &mut self.counters);
+    }
+
+    /// A segment for a half-open connection.
+    pub(super) fn on_half_open(&mut self, now: Instant, slot: u32, incoming: Incoming<F>) {
+        let Some((id, entry)) = self.half_open.get_at(slot) else { return };
+        let half_open = entry.half_open;
+        match half_open.step(&incoming.segment, &self.config.tcp) {
+            HalfOpenStep::Repeat => {
+                self.counters.handshake_retransmits += 1;
+                self.send_syn_ack(now, &half_open);
+            }
+            HalfOpenStep::Complete => self.complete(now, id, incoming),
+            HalfOpenStep::Reset => {
+                self.counters.half_open_resets += 1;
+                self.forget_half_open(id);
+            }
+            HalfOpenStep::Refuse => {
+                self.refuse(&incoming.segment, half_open.route, DropReason::AckOutsideRange);
+            }
+            HalfOpenStep::Challenge(reason) => {
+                self.counters.count_drop(reason);
+                self.counters.challenge_acks_sent += 1;
+                let mtu = self.config.interface.mtu_bytes;
+                let ack = half_open.challenge(now, &self.config.tcp, mtu);
+                self.replies.push(Reply::Segment(ack), &mut self.counters);
+            }
+            HalfOpenStep::Drop(reason) => self.counters.count_drop(reason),
+        }
+    }
+
+    /// The handshake's last ACK: a connection begins, and takes the segment.
+    fn complete(&mut self, now: Instant, half_open_id: ConnectionId, incoming: Incoming<F>) {
+        let Some(entry) = self.half_open.get(half_open_id) else { return };
+        let half_open = entry.half_open;
+        let takes = self.listeners.get(half_open.listener).map(|one| one.takes_connection());
+        if let Some(Err(reason)) = takes {
+            // The peer will ask again, and by then there may be room.
+            self.counters.count_drop(reason);
+            return;
+        }
+        let env = Env {
+            now,
+            config: &self.config.tcp,
+            limits: &self.config.limits,
+            counters: &mut self.counters,
+            held: &mut self.held,
+            replies: &mut self.replies,
+        };
+        let tcb = half_open.open(&env, self.config.interface.mtu_bytes);
+        let Some(id) = self.connections.insert_with(|_| Entry {
+            counted: tcb.state.name(),
+            tcb,
+            timer: None,
+            listed: Listed::No,
+            phase: Phase::Live,
+        }) else {
+            self.counters.count_drop(DropReason::ConnectionsFull);
+            return;
+        };
+        self.forget_half_open(half_open_id);
+        if self.add_flow(&half_open.tuple, Flow::Connection(id.slot())).is_none() {
+            self.connections.remove(id);
+            self.counters.count_drop(DropReason::ConnectionsFull);
+            return;
+        }
+        self.counts_of(Some(half_open.listener)).enter(TcpState::SynReceived);
+        self.counters.accepts += 1;
+        self.with(now, id, |tcb, env| tcb.on_segment(env, incoming));
+    }
+
+    /// The SYN-ACK was not answered.
+    pub(super) fn half_open_timeout(&mut self, now: Instant, id: ConnectionId) {
+        let config = self.config.tcp;
+        let Some(entry) = self.half_open.get_mut(id) else { return };
+        if entry.half_open.retransmits >= config.syn_ack_retransmits_max {
+            self.counters.half_open_timeouts += 1;
+            self.forget_half_open(id);
+            return;
+        }
+        entry.half_open.retransmits += 1;
+        let factor = 1u32.checked_shl(u32::from(entry.half_open.retransmits)).unwrap_or(u32::MAX);
+        let wait: Span = (config.rto_initial * factor).min(config.rto_max);
+        entry.timer = self.wheel.arm(Key::HalfOpen(id), now + wait);
+        let half_open = entry.half_open;
+        self.counters.handshake_retransmits += 1;
+        self.send_syn_ack(now, &half_open);
+    }
+
+    /// Forgets a half-open connection.
+    pub(super) fn forget_half_open(&mut self, id: ConnectionId) {
+        let Some(half_open) = self.drop_half_open(id) else { return };
+        self.remove_flow(&half_open.tuple, Flow::HalfOpen(id.slot()));
+        self.counts_of(Some(half_open.listener)).leave(TcpState::SynReceived);
+    }
+
+    /// Frees the entry and its timer.
+    fn drop_half_open(&mut self, id: ConnectionId) -> Option<HalfOpen> {
+        let entry = self.half_open.remove(id)?;
+        self.wheel.cancel(entry.timer);
+        Some(entry.half_open)
+    }
+
+    /// Keeps a record of a connection in TIME-WAIT, if there is room.
+    pub(super) fn keep_record(&mut self, record: TimeWaitRecord, expiry: Instant) {
+        let wheel = &mut self.wheel;
+        let Some(id) = self.time_wait.insert_with(|id| TimeWaitEntry {
+            record,
+            timer: wheel.arm(Key::TimeWait(id), expiry),
+        }) else {
+            self.counters.time_wait_full += 1;
+            return;
+        };
+        if self.add_flow(&record.tuple, Flow::TimeWait(id.slot())).is_none() {
+            if let Some(entry) = self.time_wait.remove(id) {
+                self.wheel.cancel(entry.timer);
+            }
+            self.counters.time_wait_full += 1;
+            return;
+        }
+        self.counts_of(record.listener).enter(TcpState::TimeWait);
+    }
+
+    /// A record's time is over.
+    pub(super) fn time_wait_over(&mut self, id: ConnectionId) {
+        let Some(TimeWaitEntry { record, timer }) = self.time_wait.remove(id) else { return };
+        self.wheel.cancel(timer);
+        self.remove_flow(&record.tuple, Flow::TimeWait(id.slot()));
+        self.counts_of(record.listener).leave(TcpState::TimeWait);
+    }
+
+    /// A segment for a connection in TIME-WAIT.
+    pub(super) fn on_time_wait(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        segment: &Segment,
+        route: Route,
+    ) {
+        let Some((id, entry)) = self.time_wait.get_at(slot) else { return };
+        let (record, timer) = (entry.record, entry.timer);
+        match record.step(segment) {
+            TimeWaitStep::Ignore => self.counters.count_drop(DropReason::TimeWait),
+            TimeWaitStep::Acknowledge => {
+                self.counters.count_drop(DropReason::TimeWait);
+                self.replies.push(Reply::Segment(record.ack(now)), &mut self.counters);
+            }
+            TimeWaitStep::Restart => {
+                self.wheel.rearm(timer, now + self.config.tcp.time_wait);
+                self.replies.push(Reply::Segment(record.ack(now)), &mut self.counters);
+            }
+            TimeWaitStep::Reuse => {
+                self.counters.time_wait_reused += 1;
+                self.time_wait_over(id);
+                // The new numbers lie above the old ones. RFC 9293 §3.10.7.4, RFC 6191.
+                let generated = self.secrets.isn(now, &segment.tuple);
+                let iss = generated.latest(record.snd_nxt + ISN_STEP);
+                self.on_syn_with(now, segment, route, iss);
+            }
+        }
+    }
+
+    /// Counts a segment that nobody wants and answers it with RST unless it is one.
+    pub(super) fn refuse(&mut self, segment: &Segment, route: Route, reason: DropReason) {
+        match reset_for(segment, route) {
+            Some(reset) => {
+                self.counters.count_drop(reason);
+                self.counters.resets_sent += 1;
+                self.replies.push(Reply::Segment(reset), &mut self.counters);
+            }
+            None => self.counters.count_drop(DropReason::StrayReset),
+        }
+    }
+}
+
+/// How far a reused 4-tuple's numbers start above the old ones.
+const ISN_STEP: u32 = 1 << 17;

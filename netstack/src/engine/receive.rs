@@ -1,0 +1,178 @@
+//! From a frame to the connection that it is for.
+
+use super::Engine;
+use super::demux::FlowHash;
+use super::drops::DropReason;
+use super::event::{Unclaimed, UnclaimedKind, Verdict};
+use super::flows::Flow;
+use super::payload::{Buffer, Frame};
+use crate::tcp::header::Route;
+use crate::tcp::input::Incoming;
+use crate::tcp::segment::{Control, FourTuple, Segment};
+use crate::time::Instant;
+use crate::wire::checksum::ChecksumFound;
+use crate::wire::ethernet::Ethernet;
+use crate::wire::icmp::{Icmp, IcmpError};
+use crate::wire::packet::{Body, Packet};
+
+/// A frame with what it carries, if that is for a flow.
+enum Parsed {
+    Segment {
+        segment: Segment,
+        route: Route,
+    },
+    IcmpError(IcmpError),
+    /// It was used, or counted as dropped.
+    Done,
+}
+
+impl<F: Frame, B: Buffer> Engine<F, B> {
+    /// Takes a frame that came in.
+    pub fn handle_frame(&mut self, now: Instant, frame: F) -> Verdict<F> {
+        self.counters.frames_received += 1;
+        let (parsed, frame) = self.parse(now, frame);
+        let Some(frame) = frame else { return Verdict::Taken };
+        match parsed {
+            Parsed::Done => Verdict::Taken,
+            Parsed::Segment { segment, route } => {
+                self.counters.segments_received += 1;
+                if segment.checksum == ChecksumFound::Partial {
+                    self.counters.checksums_partial += 1;
+                }
+                let flow = self.find_flow(&segment.tuple);
+                if let Some(flow) = flow {
+                    self.deliver(now, flow, route, Incoming { segment, frame });
+                    return Verdict::Taken;
+                }
+                let is_syn = segment.control == Control::Syn && segment.ack.is_none();
+                let kind = if is_syn { UnclaimedKind::Syn } else { UnclaimedKind::Segment };
+                self.unclaimed(frame, kind, &segment.tuple)
+            }
+            Parsed::IcmpError(error) => match self.find_flow(&error.tuple) {
+                Some(flow) => {
+                    self.deliver_error(now, flow, &error);
+                    Verdict::Taken
+                }
+                None => self.unclaimed(frame, UnclaimedKind::IcmpError, &error.tuple),
+            },
+        }
+    }
+
+    /// The final word on a frame that no engine claimed: a SYN goes to its listener, other
+    /// segments are answered with RST.
+    pub fn handle_unclaimed(&mut self, now: Instant, frame: F) {
+        let (parsed, frame) = self.parse(now, frame);
+        let Some(frame) = frame else { return };
+        match parsed {
+            Parsed::Done => {}
+            Parsed::IcmpError(_) => self.counters.count_drop(DropReason::IcmpIgnored),
+            Parsed::Segment { segment, route } => {
+                if let Some(flow) = self.find_flow(&segment.tuple) {
+                    self.deliver(now, flow, route, Incoming { segment, frame });
+                } else if segment.control == Control::Syn && segment.ack.is_none() {
+                    self.on_syn(now, &segment, route);
+                } else {
+                    self.refuse(&segment, route, DropReason::NoListener);
+                }
+            }
+        }
+    }
+
+    fn unclaimed(&self, frame: F, kind: UnclaimedKind, tuple: &FourTuple) -> Verdict<F> {
+        let flow: FlowHash = self.hasher.hash(tuple);
+        Verdict::Unclaimed(Unclaimed { frame, kind, flow })
+    }
+
+    /// Parses a frame. The frame comes back unless it was used or dropped.
+    fn parse(&mut self, now: Instant, frame: F) -> (Parsed, Option<F>) {
+        let packet = match Packet::parse(&frame, self.config.interface.checksum) {
+            Ok(packet) => packet,
+            Err(error) => {
+                self.counters.count_drop(DropReason::Wire(error));
+                return (Parsed::Done, None);
+            }
+        };
+        let Packet { ethernet, body } = packet;
+        let parsed = match body {
+            Body::Arp(arp) => {
+                self.on_arp(now, &ethernet, &arp);
+                return (Parsed::Done, None);
+            }
+            Body::Neighbor(neighbor) => {
+                self.on_neighbor(now, &ethernet, &neighbor);
+                return (Parsed::Done, None);
+            }
+            Body::Tcp(segment) => self.for_us(&ethernet, segment.tuple).map(|()| {
+                let route = self.route_back(&ethernet);
+                Parsed::Segment { segment, route }
+            }),
+            Body::Icmp(icmp) => match icmp.message {
+                Icmp::EchoRequest => {
+                    self.on_echo(&ethernet, &icmp, frame);
+                    return (Parsed::Done, None);
+                }
+                Icmp::Error(error) => {
+                    self.for_us(&ethernet, error.tuple).map(|()| Parsed::IcmpError(error))
+                }
+            },
+        };
+        match parsed {
+            Ok(parsed) => (parsed, Some(frame)),
+            Err(reason) => {
+                self.counters.count_drop(reason);
+                (Parsed::Done, None)
+            }
+        }
+    }
+
+    /// Whether a frame and the connection it belongs to are ours.
+    fn for_us(&self, ethernet: &Ethernet, tuple: FourTuple) -> Result<(), DropReason> {
+        let interface = &self.config.interface;
+        if ethernet.destination != interface.mac {
+            return Err(DropReason::NotOurMac);
+        }
+        if !interface.has_address(tuple.local.ip()) {
+            return Err(DropReason::NotOurAddress);
+        }
+        Ok(())
+    }
+
+    /// The way back to who sent a frame.
+    pub(super) fn route_back(&self, ethernet: &Ethernet) -> Route {
+        Route { own_mac: self.config.interface.mac, peer_mac: ethernet.source, vlan: ethernet.vlan }
+    }
+
+    /// Gives a segment to what its 4-tuple belongs to.
+    fn deliver(&mut self, now: Instant, flow: Flow, route: Route, incoming: Incoming<F>) {
+        match flow {
+            Flow::Connection(slot) => {
+                let Some((id, _)) = self.connections.get_at(slot) else { return };
+                self.with(now, id, |tcb, env| {
+                    tcb.on_segment(env, incoming);
+                    if tcb.heard_at == now && tcb.route.is_some() {
+                        // The router may have changed; an acceptable segment says so.
+                        tcb.route = Some(route);
+                    }
+                });
+            }
+            Flow::HalfOpen(slot) => self.on_half_open(now, slot, incoming),
+            Flow::TimeWait(slot) => self.on_time_wait(now, slot, &incoming.segment, route),
+        }
+    }
+
+    /// Gives an ICMP error to what its 4-tuple belongs to.
+    fn deliver_error(&mut self, now: Instant, flow: Flow, error: &IcmpError) {
+        let result = match flow {
+            Flow::Connection(slot) => self
+                .connections
+                .get_at(slot)
+                .map(|(id, _)| id)
+                .and_then(|id| self.with(now, id, |tcb, env| tcb.on_icmp(env, error))),
+            // Soft for a half-open connection: its timer decides. Nothing for a record.
+            Flow::HalfOpen(_) | Flow::TimeWait(_) => Some(Err(DropReason::IcmpIgnored)),
+        };
+        if let Some(Err(reason)) = result {
+            self.counters.count_drop(reason);
+        }
+    }
+}

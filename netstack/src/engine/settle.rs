@@ -1,0 +1,216 @@
+//! What follows every step of a connection: states counted, events told, timers armed, ends met.
+
+use super::Engine;
+use super::event::{CloseReason, Event};
+use super::flows::{Flow, Key};
+use super::info::StateCounts;
+use super::payload::{Buffer, Frame};
+use super::reply::Reply;
+use super::slots::ConnectionId;
+use super::time_wait::TimeWaitRecord;
+use super::wheel::TimerId;
+use crate::tcp::connection::{Env, Notes, Owner, Tcb};
+use crate::tcp::state::{Signal, State, TcpState};
+use crate::time::Instant;
+
+/// A connection and its place in the engine.
+#[derive(Debug)]
+pub(super) struct Entry<F, B> {
+    pub(super) tcb: Tcb<F, B>,
+    /// The timer in the wheel, and when it fires: at the nearest deadline or before.
+    pub(super) timer: Option<(TimerId, Instant)>,
+    pub(super) listed: Listed,
+    /// The state under which it is counted.
+    pub(super) counted: TcpState,
+    pub(super) phase: Phase,
+}
+
+/// Whether a connection is in the work list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Listed {
+    No,
+    Yes,
+}
+
+/// How much of a connection is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// All of it.
+    Live,
+    /// What was received and its owner has not taken.
+    Draining,
+    /// Its name, until the owner takes the last event.
+    Reported,
+}
+
+impl<F: Frame, B: Buffer> Engine<F, B> {
+    /// Does a step of a connection, and what follows from it.
+    pub(super) fn with<R>(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        step: impl FnOnce(&mut Tcb<F, B>, &mut Env<'_, F>) -> R,
+    ) -> Option<R> {
+        let entry = self.connections.get_mut(id).filter(|entry| entry.phase == Phase::Live)?;
+        let mut env = Env {
+            now,
+            config: &self.config.tcp,
+            limits: &self.config.limits,
+            counters: &mut self.counters,
+            held: &mut self.held,
+            replies: &mut self.replies,
+        };
+        let result = step(&mut entry.tcb, &mut env);
+        if entry.tcb.check_invariants().is_err() {
+            env.counters.invariants_broken += 1;
+            if let Some(reset) = entry.tcb.reset(&env) {
+                env.replies.push(Reply::Segment(reset), env.counters);
+            }
+            entry.tcb.finish(&env, Signal::Abort, CloseReason::Internal);
+        }
+        self.settle(now, id);
+        Some(result)
+    }
+
+    /// Brings the engine's tables up to date with a connection.
+    pub(super) fn settle(&mut self, now: Instant, id: ConnectionId) {
+        self.recount(id);
+        self.tell(id);
+        let Some(entry) = self.connections.get_mut(id) else { return };
+        if let Some(reason) = entry.tcb.end {
+            self.conclude(now, id, reason);
+            return;
+        }
+        if entry.tcb.wants_to_send() && entry.listed == Listed::No {
+            entry.listed = Listed::Yes;
+            self.work.push_back(id);
+        }
+        self.arm(id);
+    }
+
+    /// The counts of a connection's listener, or of the active opens.
+    pub(super) fn counts_of(
+        &mut self,
+        listener: Option<super::event::ListenerId>,
+    ) -> &mut StateCounts {
+        match listener.and_then(|id| self.listeners.counts_mut(id)) {
+            Some(counts) => counts,
+            None => &mut self.active,
+        }
+    }
+
+    fn recount(&mut self, id: ConnectionId) {
+        let Some(entry) = self.connections.get_mut(id) else { return };
+        let (old, new) = (entry.counted, entry.tcb.state.name());
+        if old == new {
+            return;
+        }
+        entry.counted = new;
+        let listener = entry.tcb.listener;
+        let counts = self.counts_of(listener);
+        counts.leave(old);
+        counts.enter(new);
+    }
+
+    /// Tells the owner what is new.
+    fn tell(&mut self, id: ConnectionId) {
+        let Some(entry) = self.connections.get_mut(id) else { return };
+        let tcb = &mut entry.tcb;
+        if tcb.owner == Owner::LetGo || entry.phase != Phase::Live {
+            return;
+        }
+        if tcb.notes.take(Notes::OPENED) {
+            self.events.push_back(match tcb.listener {
+                Some(listener) => Event::Accepted { id, listener },
+                None => Event::Connected { id },
+            });
+        }
+        if tcb.notes.take(Notes::READABLE) {
+            self.events.push_back(Event::Readable { id });
+        }
+        if tcb.notes.take(Notes::PEER_FINISHED) {
+            self.events.push_back(Event::PeerFinished { id });
+        }
+        if tcb.notes.take(Notes::WRITABLE) {
+            self.events.push_back(Event::Writable { id });
+        }
+    }
+
+    /// Arms the wheel for a connection's nearest deadline. A timer that fires too early is left:
+    /// it costs less than moving it with every segment.
+    pub(super) fn arm(&mut self, id: ConnectionId) {
+        let Some(entry) = self.connections.get_mut(id) else { return };
+        let next = entry.tcb.timers.next().map(|(_, at)| at);
+        match (entry.timer, next) {
+            (None, None) => {}
+            (None, Some(at)) => entry.timer = Some((self.wheel.arm(Key::Connection(id), at), at)),
+            (Some((timer, _)), None) => {
+                self.wheel.cancel(timer);
+                entry.timer = None;
+            }
+            (Some((timer, armed)), Some(at)) => {
+                if at < armed {
+                    self.wheel.rearm(timer, at);
+                    entry.timer = Some((timer, at));
+                }
+            }
+        }
+    }
+
+    /// A connection has ended: its flow goes, or becomes a record; what its owner has not taken
+    /// stays until it is.
+    fn conclude(&mut self, now: Instant, id: ConnectionId, reason: CloseReason) {
+        let Some(entry) = self.connections.get_mut(id) else { return };
+        let mut env = Env {
+            now,
+            config: &self.config.tcp,
+            limits: &self.config.limits,
+            counters: &mut self.counters,
+            held: &mut self.held,
+            replies: &mut self.replies,
+        };
+        env.counters.count_close(reason);
+        let tcb = &mut entry.tcb;
+        let finished = reason == CloseReason::Finished;
+        if finished && let Some(ack) = tcb.last_ack(&env) {
+            env.counters.acks_sent += 1;
+            env.replies.push(Reply::Segment(ack), env.counters);
+        }
+        let (tuple, listener, counted) = (tcb.tuple, tcb.listener, entry.counted);
+        let record = match tcb.state {
+            State::TimeWait(state) => {
+                TimeWaitRecord::of(tcb, tcb.recv.rcv_nxt()).map(|record| (record, state.expiry))
+            }
+            _ => None,
+        };
+        let keep = finished && tcb.owner == Owner::Attached;
+        tcb.release_queue(&mut env);
+        if !keep {
+            tcb.recv.clear(env.held);
+        }
+        if let Some((timer, _)) = entry.timer.take() {
+            self.wheel.cancel(timer);
+        }
+        let drained = tcb.recv.is_drained();
+        let attached = tcb.owner == Owner::Attached;
+        entry.phase = Phase::Draining;
+        self.counts_of(listener).leave(counted);
+        self.remove_flow(&tuple, Flow::Connection(id.slot()));
+        if let Some((record, expiry)) = record {
+            self.keep_record(record, expiry);
+        }
+        if !attached {
+            self.connections.remove(id);
+        } else if drained {
+            self.report_end(id);
+        }
+    }
+
+    /// Tells the owner of an end whose payload has all been taken.
+    pub(super) fn report_end(&mut self, id: ConnectionId) {
+        let Some(entry) = self.connections.get_mut(id) else { return };
+        entry.phase = Phase::Reported;
+        let reason = entry.tcb.end.unwrap_or(CloseReason::Internal);
+        self.events.push_back(Event::Closed { id, reason });
+    }
+}

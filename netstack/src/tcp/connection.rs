@@ -1,0 +1,473 @@
+//! A connection: the transmission control block and what its owner does to it.
+
+use super::congestion::{Congestion, CongestionAlgorithm};
+use super::header::Route;
+use super::isn::TimestampClock;
+use super::recovery::{Path, Recovery, Reports};
+use super::recv::Recv;
+use super::rtt::RttEstimator;
+use super::sack::Scoreboard;
+use super::segment::FourTuple;
+use super::send::{OurFin, Send};
+use super::send_buffer::SendBuffer;
+use super::seq::{SeqNum, WindowScale, WindowSize};
+use super::state::{Signal, State};
+use super::timers::TimerTable;
+use crate::engine::config::{Limits, TcpConfig};
+use crate::engine::drops::DropReason;
+use crate::engine::event::{CloseReason, ListenerId, SendErrorKind};
+use crate::engine::info::{ConnectionInfo, Counters, Held, SendView};
+use crate::engine::payload::{Buffer, Frame};
+use crate::engine::reply::Replies;
+use crate::time::{Instant, Span};
+use crate::wire::tcp_options::{SackPermitted, Timestamps};
+
+/// What every step of a connection may use besides the connection.
+pub(crate) struct Env<'a, F> {
+    /// The time.
+    pub(crate) now: Instant,
+    /// Times and sizes.
+    pub(crate) config: &'a TcpConfig,
+    /// Limits.
+    pub(crate) limits: &'a Limits,
+    /// What happened.
+    pub(crate) counters: &'a mut Counters,
+    /// Memory by pool.
+    pub(crate) held: &'a mut Held,
+    /// Answers outside of connections.
+    pub(crate) replies: &'a mut Replies<F>,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Tcb<F, B> {
+    // What every segment touches comes first.
+    pub(crate) state: State,
+    pub(crate) send: Send,
+    pub(crate) recv: Recv<F>,
+    pub(crate) options: Negotiated,
+    /// The payload of a full segment that we send: without options that every segment carries.
+    pub(crate) mss: u16,
+    /// The payload of the largest segment that the peer sent: when it has sent two, we ACK.
+    pub(crate) rcv_mss: u16,
+    pub(crate) queue: SendBuffer<B>,
+    pub(crate) scoreboard: Scoreboard,
+    pub(crate) recovery: Recovery,
+    pub(crate) congestion: Congestion,
+    pub(crate) rtt: RttEstimator,
+    pub(crate) timers: TimerTable,
+    pub(crate) due: Due,
+    pub(crate) notes: Notes,
+    pub(crate) tuple: FourTuple,
+    /// The way to the peer; `None` while its link address is asked for.
+    pub(crate) route: Option<Route>,
+    /// The largest IP packet that we send.
+    pub(crate) path_mtu: u16,
+    /// The largest segment that the peer takes, as its SYN said.
+    pub(crate) peer_mss: u16,
+    pub(crate) owner: Owner,
+    /// Who accepted it; `None` of an active open.
+    pub(crate) listener: Option<ListenerId>,
+    /// Why it ended, once it has.
+    pub(crate) end: Option<CloseReason>,
+    pub(crate) challenge: ChallengeLimit,
+    /// When something was last heard of the peer.
+    pub(crate) heard_at: Instant,
+    /// When something was last sent.
+    pub(crate) sent_at: Instant,
+    /// Since when the peer owes an acknowledgment or a window.
+    pub(crate) stuck_since: Option<Instant>,
+    pub(crate) opened_at: Instant,
+    pub(crate) stats: Stats,
+}
+
+/// What the handshake agreed on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Negotiated {
+    /// Timestamps, if both sides send them.
+    pub(crate) timestamps: Option<TimestampState>,
+    /// Whether SACK may be used both ways.
+    pub(crate) sack: SackPermitted,
+}
+
+/// The timestamps of a connection. RFC 7323 §4.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TimestampState {
+    /// Our clock.
+    pub(crate) clock: TimestampClock,
+    /// TS.Recent.
+    pub(crate) recent: u32,
+    /// When it was taken.
+    pub(crate) recent_at: Instant,
+    /// Last.ACK.sent.
+    pub(crate) last_ack_sent: SeqNum,
+}
+
+/// What goes out in the next turn besides data and acknowledgments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing.
+    Nothing,
+    /// The SYN or the SYN-ACK.
+    Syn,
+    /// A tail loss probe.
+    LossProbe,
+    /// A window probe: whatever the window takes, or an old byte.
+    WindowProbe,
+    /// A keepalive probe.
+    Keepalive,
+}
+
+/// Whether somebody still owns the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// Its owner hears of it.
+    Attached,
+    /// The owner let go: it ends on its own.
+    LetGo,
+}
+
+/// Things to tell the owner: a small set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Notes(u8);
+
+impl Notes {
+    /// The handshake is done.
+    pub(crate) const OPENED: Self = Self(1);
+    /// The receive queue is not empty any more.
+    pub(crate) const READABLE: Self = Self(2);
+    /// The peer's FIN was taken.
+    pub(crate) const PEER_FINISHED: Self = Self(4);
+    /// There is room for sending again.
+    pub(crate) const WRITABLE: Self = Self(8);
+    /// The owner was told that there is no room: not a thing to tell, but why to.
+    const BLOCKED: Self = Self(16);
+
+    /// Adds one.
+    pub(crate) const fn add(&mut self, note: Self) {
+        self.0 |= note.0;
+    }
+
+    /// Takes one out; whether it was there.
+    pub(crate) const fn take(&mut self, note: Self) -> bool {
+        let there = self.0 & note.0 != 0;
+        self.0 &= !note.0;
+        there
+    }
+}
+
+/// The challenge ACKs of the current second. RFC 5961 §7: per connection, because a host-wide
+/// limit tells a stranger what others do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChallengeLimit {
+    since: Instant,
+    sent: u8,
+}
+
+/// Counts for `info`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_acked: u64,
+    pub(crate) bytes_retransmitted: u64,
+    pub(crate) retransmits: u32,
+    /// Keepalive probes or SYNs without an answer.
+    pub(crate) unanswered: u8,
+}
+
+/// What a connection is made from.
+pub(crate) struct TcbParts {
+    pub(crate) tuple: FourTuple,
+    pub(crate) state: State,
+    pub(crate) route: Option<Route>,
+    pub(crate) path_mtu: u16,
+    pub(crate) listener: Option<ListenerId>,
+    pub(crate) iss: SeqNum,
+    pub(crate) options: Negotiated,
+}
+
+impl<F: Frame, B: Buffer> Tcb<F, B> {
+    /// A connection before its first segment. `recv` is replaced when the peer's SYN is known.
+    pub(crate) fn new(parts: TcbParts, recv: Recv<F>, env: &Env<'_, F>) -> Self {
+        let TcbParts { tuple, state, route, path_mtu, listener, iss, options } = parts;
+        let config = env.config;
+        Self {
+            state,
+            send: Send::new(iss),
+            recv,
+            options,
+            mss: DEFAULT_MSS,
+            rcv_mss: DEFAULT_MSS,
+            queue: SendBuffer::new(iss + 1),
+            scoreboard: Scoreboard::new(iss + 1),
+            recovery: Recovery::new(),
+            congestion: Congestion::new(config.congestion, u32::from(DEFAULT_MSS)),
+            rtt: RttEstimator::new(config.rto_bounds()),
+            timers: TimerTable::NONE,
+            due: Due::Nothing,
+            notes: Notes::default(),
+            tuple,
+            route,
+            path_mtu,
+            peer_mss: DEFAULT_MSS,
+            owner: Owner::Attached,
+            listener,
+            end: None,
+            challenge: ChallengeLimit { since: env.now, sent: 0 },
+            heard_at: env.now,
+            sent_at: env.now,
+            stuck_since: None,
+            opened_at: env.now,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes the MSS of the peer's SYN and computes what we send. RFC 9293 §3.7.1, RFC 6691.
+    pub(crate) fn set_peer_mss(&mut self, mss: Option<u16>) {
+        self.peer_mss = mss.unwrap_or(DEFAULT_MSS).max(MSS_MIN);
+        self.update_mss();
+    }
+
+    /// Computes the segment size from the path MTU and the peer's MSS.
+    pub(crate) fn update_mss(&mut self) {
+        let headers = ip_header_len(&self.tuple) + TCP_HEADER_LEN;
+        let path = self.path_mtu.saturating_sub(headers);
+        let options = if self.options.timestamps.is_some() { TIMESTAMPS_LEN } else { 0 };
+        self.mss = self.peer_mss.min(path).saturating_sub(options).max(MSS_MIN / 2);
+        self.congestion.set_mss(u32::from(self.mss));
+    }
+
+    /// Moves to another state through the one door, and sets what the new one needs.
+    pub(crate) fn signal(&mut self, env: &Env<'_, F>, signal: Signal) {
+        let next = self.state.on(signal, env.now + env.config.time_wait);
+        if next.name() == self.state.name() {
+            self.state = next;
+            return;
+        }
+        self.state = next;
+        self.renew_deadline(env);
+    }
+
+    /// Ends the connection for `reason`; the engine takes it from there.
+    pub(crate) fn finish(&mut self, env: &Env<'_, F>, signal: Signal, reason: CloseReason) {
+        self.signal(env, signal);
+        self.end.get_or_insert(reason);
+    }
+
+    /// Sets the deadline of the state: it starts anew with every progress of an orphan.
+    pub(crate) fn renew_deadline(&mut self, env: &Env<'_, F>) {
+        let config = env.config;
+        let orphan = (self.owner == Owner::LetGo).then_some(config.orphan);
+        let patience = match self.state {
+            State::Closing(_) | State::LastAck(_) => Some(config.orphan),
+            // Half-closed with an owner that still reads is a state to stay in.
+            State::FinWait2(_) => orphan.map(|_| config.fin_wait_2),
+            State::FinWait1(_) => orphan,
+            // Handshakes have their own count, TIME-WAIT its record.
+            State::Closed(_)
+            | State::Listen(_)
+            | State::SynSent(_)
+            | State::SynReceived(_)
+            | State::Established(_)
+            | State::CloseWait(_)
+            | State::TimeWait(_) => None,
+        };
+        self.timers.set_deadline(patience.map(|span| env.now + span));
+    }
+
+    /// Whether a challenge ACK may go out now; counts it. RFC 5961 §7.
+    pub(crate) fn challenge(&mut self, env: &mut Env<'_, F>) {
+        if env.now - self.challenge.since >= Span::from_secs(1) {
+            self.challenge = ChallengeLimit { since: env.now, sent: 0 };
+        }
+        if self.challenge.sent >= env.config.challenge_acks_per_second {
+            env.counters.challenge_acks_limited += 1;
+            return;
+        }
+        self.challenge.sent += 1;
+        env.counters.challenge_acks_sent += 1;
+        self.recv.ack.at_once();
+    }
+
+    /// The timestamps of a segment that goes out now.
+    pub(crate) fn timestamps(&self, now: Instant) -> Option<Timestamps> {
+        let state = self.options.timestamps?;
+        Some(Timestamps { value: state.clock.at(now), echo: state.recent })
+    }
+
+    /// How the peer reports what arrived out of order.
+    pub(crate) const fn reports(&self) -> Reports {
+        match self.options.sack {
+            SackPermitted::Yes => Reports::Sack,
+            SackPermitted::No => Reports::DuplicateAcks,
+        }
+    }
+
+    /// Round-trip facts for loss detection.
+    pub(crate) fn path(&self) -> Path {
+        Path { srtt: self.rtt.srtt(), min_rtt: self.rtt.min_rtt(), mss: u32::from(self.mss) }
+    }
+
+    /// What may be in the send queue at most: twice what can be in flight, within bounds.
+    fn queue_limit(&self, config: &TcpConfig) -> usize {
+        let twice = (self.congestion.cwnd_bytes() as usize).saturating_mul(2);
+        let max = config.send_queue_bytes_max;
+        twice.clamp(config.send_queue_bytes_min.min(max), max)
+    }
+
+    /// What may be queued, and how fast it goes.
+    pub(crate) fn send_view(&self, config: &TcpConfig) -> SendView {
+        SendView {
+            cwnd_bytes: self.congestion.cwnd_bytes() as usize,
+            flight_bytes: self.scoreboard.in_flight_bytes() as usize,
+            queued_bytes: self.queue.len(),
+            room_bytes: self.queue_limit(config).saturating_sub(self.queue.len()),
+            mss_bytes: usize::from(self.mss),
+        }
+    }
+
+    /// Queues a buffer.
+    ///
+    /// # Errors
+    /// The buffer and why it was not queued.
+    pub(crate) fn queue(
+        &mut self,
+        env: &mut Env<'_, F>,
+        buffer: B,
+    ) -> Result<(), (B, SendErrorKind)> {
+        if self.end.is_some() {
+            return Err((buffer, SendErrorKind::NotConnected));
+        }
+        if self.send.fin != OurFin::None {
+            return Err((buffer, SendErrorKind::ShutDown));
+        }
+        if buffer.is_empty() {
+            return Err((buffer, SendErrorKind::Empty));
+        }
+        if self.queue.len() >= self.queue_limit(env.config) {
+            self.notes.add(Notes::BLOCKED);
+            return Err((buffer, SendErrorKind::Full));
+        }
+        let len = buffer.len();
+        self.queue.push(buffer).map_err(|buffer| (buffer, SendErrorKind::Full))?;
+        env.held.send_buffers.charge(len);
+        if self.queue.len() >= self.queue_limit(env.config) {
+            self.notes.add(Notes::BLOCKED);
+        }
+        Ok(())
+    }
+
+    /// Tells the owner about room, if it was told that there is none.
+    pub(crate) fn note_room(&mut self, config: &TcpConfig) {
+        let limit = self.queue_limit(config);
+        let low_water = limit - limit / 4;
+        if self.queue.len() <= low_water && self.notes.take(Notes::BLOCKED) {
+            self.notes.add(Notes::WRITABLE);
+        }
+    }
+
+    /// Ends our direction behind what is queued: the CLOSE call. RFC 9293 §3.10.4.
+    pub(crate) fn shutdown(&mut self, env: &Env<'_, F>) {
+        if self.send.fin == OurFin::None && self.end.is_none() {
+            self.send.fin = OurFin::Queued;
+            self.notes.take(Notes::BLOCKED);
+            self.signal(env, Signal::Close);
+        }
+    }
+
+    /// The owner lets go.
+    pub(crate) fn let_go(&mut self, env: &mut Env<'_, F>) {
+        self.owner = Owner::LetGo;
+        self.recv.clear(env.held);
+        if matches!(self.state, State::SynSent(_)) {
+            self.finish(env, Signal::Abort, CloseReason::Aborted);
+            return;
+        }
+        self.shutdown(env);
+        self.renew_deadline(env);
+    }
+
+    /// Drops what is queued for sending.
+    pub(crate) fn release_queue(&mut self, env: &mut Env<'_, F>) {
+        let released = self.queue.clear();
+        let pool = &mut env.held.send_buffers;
+        pool.count = pool.count.saturating_sub(released.buffers);
+        pool.bytes = pool.bytes.saturating_sub(released.bytes);
+    }
+
+    /// What `ss -ti` would say.
+    pub(crate) fn info(&self, now: Instant) -> ConnectionInfo {
+        ConnectionInfo {
+            local: self.tuple.local,
+            remote: self.tuple.remote,
+            state: self.state.name(),
+            age: now - self.opened_at,
+            mss_bytes: self.mss,
+            path_mtu_bytes: self.path_mtu,
+            congestion: match self.congestion.algorithm() {
+                CongestionAlgorithm::Cubic => "cubic",
+                CongestionAlgorithm::NewReno => "reno",
+            },
+            cwnd_bytes: self.congestion.cwnd_bytes() as usize,
+            ssthresh_bytes: self.congestion.ssthresh_bytes() as usize,
+            srtt: self.rtt.srtt(),
+            rttvar: self.rtt.rttvar(),
+            rto: self.rtt.rto(),
+            flight_bytes: self.scoreboard.in_flight_bytes() as usize,
+            send_queue_bytes: self.queue.len(),
+            receive_queue_bytes: self.recv.queued_bytes(),
+            out_of_order_bytes: self.recv.out_of_order_bytes(),
+            send_window_bytes: self.send.snd_wnd.octets(),
+            receive_window_bytes: self.recv.window().octets(),
+            bytes_sent: self.stats.bytes_sent,
+            bytes_acked: self.stats.bytes_acked,
+            bytes_received: self.recv.bytes_received,
+            bytes_retransmitted: self.stats.bytes_retransmitted,
+            retransmits: self.stats.retransmits,
+            backoff: self.rtt.backoff(),
+            timer: self.timers.next().map(|(timer, at)| (timer.name(), at)),
+        }
+    }
+
+    /// Whether there may be something to send in this turn.
+    pub(crate) fn wants_to_send(&self) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        self.due != Due::Nothing
+            || self.recv.ack.owed() == super::ack::Owed::Now
+            || (self.state.may_send()
+                && (self.scoreboard.lost_bytes() > 0
+                    || self.send.snd_nxt.before(self.queue.end())
+                    || self.send.fin_is_due(self.queue.end())))
+    }
+}
+
+/// Bytes of the IP header of a connection's packets.
+pub(crate) const fn ip_header_len(tuple: &FourTuple) -> u16 {
+    if tuple.local.is_ipv4() { 20 } else { 40 }
+}
+
+/// The MSS that we tell a peer: what fits our link. RFC 6691: options are not subtracted.
+pub(crate) const fn advertised_mss(tuple: &FourTuple, mtu: u16) -> u16 {
+    mtu.saturating_sub(ip_header_len(tuple) + TCP_HEADER_LEN)
+}
+
+/// The shift and the first window that we advertise for a receive window of that size.
+pub(crate) fn window_to_offer(window_max: u32) -> (WindowScale, WindowSize) {
+    // A SYN's window is never scaled. RFC 7323 §2.2.
+    let first = window_max.min(u32::from(u16::MAX));
+    (WindowScale::for_window(window_max), WindowSize::new(first))
+}
+
+/// What went wrong with a segment: it is dropped for that reason.
+pub(crate) type Step = Result<(), DropReason>;
+
+/// The MSS of a peer that doesn't say. RFC 9293 §3.7.1.
+const DEFAULT_MSS: u16 = 536;
+/// The smallest MSS that is believed: less makes no progress beside its headers.
+const MSS_MIN: u16 = 88;
+/// Bytes of a TCP header without options.
+const TCP_HEADER_LEN: u16 = 20;
+/// Bytes of the timestamps option with its padding.
+const TIMESTAMPS_LEN: u16 = 12;

@@ -1,0 +1,112 @@
+//! A segment's headers, from Ethernet to the options: the template of a train.
+
+use core::net::IpAddr;
+
+use super::segment::{FourTuple, Options};
+use super::seq::SeqNum;
+use super::train::Layers;
+use crate::wire::ethernet::{EtherType, Ethernet, MacAddress, VlanTag};
+use crate::wire::ipv4::{Ecn, Ipv4, protocol};
+use crate::wire::ipv6::Ipv6;
+use crate::wire::tcp::{Flags, TcpHeader};
+
+/// The way to a peer on the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// Our link address.
+    pub(crate) own_mac: MacAddress,
+    /// The peer's, or the router's.
+    pub(crate) peer_mac: MacAddress,
+    /// The VLAN.
+    pub(crate) vlan: Option<VlanTag>,
+}
+
+/// A segment to be sent, without its payload.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outgoing {
+    /// Where it goes on the link.
+    pub(crate) route: Route,
+    /// The connection.
+    pub(crate) tuple: FourTuple,
+    /// SEG.SEQ.
+    pub(crate) seq: SeqNum,
+    /// SEG.ACK; 0 without the ACK flag.
+    pub(crate) ack: SeqNum,
+    /// The flags of every segment of the train.
+    pub(crate) flags: Flags,
+    /// SEG.WND, scaled.
+    pub(crate) window: u16,
+    /// The options.
+    pub(crate) options: Options,
+}
+
+/// Room for the longest headers: Ethernet with a VLAN tag, IPv6, TCP with all options.
+pub(crate) type HeaderBuffer = [u8; HEADER_BYTES_MAX];
+
+impl Outgoing {
+    /// Writes the headers, lengths and checksums left to the train; `None` if the two ends are of
+    /// different families, which no connection has.
+    pub(crate) fn write(&self, out: &mut HeaderBuffer) -> Option<(usize, Layers)> {
+        let Self { route, tuple, seq, ack, flags, window, options } = *self;
+        let (source, destination) = (tuple.local.ip(), tuple.remote.ip());
+        let ether_type = if source.is_ipv4() { EtherType::Ipv4 } else { EtherType::Ipv6 };
+        let l2_len = Ethernet {
+            destination: route.peer_mac,
+            source: route.own_mac,
+            vlan: route.vlan,
+            ether_type,
+        }
+        .emit(out)?;
+        let l3_len = emit_ip(source, destination, out.get_mut(l2_len..)?)?;
+        let tcp = out.get_mut(l2_len + l3_len..)?;
+        let header = TcpHeader {
+            source_port: tuple.local.port(),
+            destination_port: tuple.remote.port(),
+            seq,
+            ack,
+            flags,
+            window,
+        };
+        let options_at = tcp.get_mut(crate::wire::tcp::HEADER_LEN..)?;
+        let options_len = match options {
+            Options::Syn(options) => options.emit(options_at)?,
+            Options::Other(options) => options.emit(options_at)?,
+        };
+        let l4_len = header.emit(options_len, tcp)?;
+        Some((l2_len + l3_len + l4_len, Layers { l2_len, l3_len, l4_len }))
+    }
+}
+
+/// Writes an IP header for TCP, its length left to the train.
+fn emit_ip(source: IpAddr, destination: IpAddr, out: &mut [u8]) -> Option<usize> {
+    match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => Ipv4 {
+            source,
+            destination,
+            protocol: protocol::TCP,
+            ttl: HOPS,
+            dscp: 0,
+            ecn: Ecn::NotEct,
+            identification: 0,
+            payload_len: 0,
+        }
+        .emit(out),
+        (IpAddr::V6(source), IpAddr::V6(destination)) => Ipv6 {
+            source,
+            destination,
+            protocol: protocol::TCP,
+            hop_limit: HOPS,
+            dscp: 0,
+            ecn: Ecn::NotEct,
+            flow_label: 0,
+            payload_len: 0,
+        }
+        .emit(out),
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
+    }
+}
+
+/// Bytes of the longest headers.
+const HEADER_BYTES_MAX: usize = 14 + 4 + 40 + 60;
+/// Hops that a packet may take. RFC 1700.
+const HOPS: u8 = 64;

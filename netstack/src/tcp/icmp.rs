@@ -1,0 +1,58 @@
+//! ICMP errors about a connection's segments. RFC 5927, RFC 1191, RFC 8201, RFC 1122 §4.2.3.9.
+
+use super::connection::{Env, Tcb};
+use super::state::{Signal, State};
+use crate::engine::drops::DropReason;
+use crate::engine::event::CloseReason;
+use crate::engine::payload::{Buffer, Frame};
+use crate::wire::icmp::{IcmpError, Problem};
+
+impl<F: Frame, B: Buffer> Tcb<F, B> {
+    /// Takes an error that quotes a segment of this connection.
+    ///
+    /// # Errors
+    /// Why it was not believed, or of no use.
+    pub(crate) fn on_icmp(
+        &mut self,
+        env: &mut Env<'_, F>,
+        error: &IcmpError,
+    ) -> Result<(), DropReason> {
+        // RFC 5927 §4.1: who can't see our segments can't quote what is in flight.
+        let in_flight =
+            error.seq.after_or_eq(self.send.snd_una) && error.seq.before(self.send.snd_nxt);
+        if !in_flight {
+            return Err(DropReason::IcmpNotInFlight);
+        }
+        match error.problem {
+            Problem::PacketTooBig { mtu } => self.lower_path_mtu(env, mtu),
+            // Hard errors end only what isn't established: RFC 5927 §5.2.
+            Problem::Refused if matches!(self.state, State::SynSent(_)) => {
+                self.finish(env, Signal::Abort, CloseReason::Unreachable);
+                Ok(())
+            }
+            Problem::Refused
+            | Problem::Unreachable
+            | Problem::TimeExceeded
+            | Problem::BadHeader => Err(DropReason::IcmpIgnored),
+        }
+    }
+
+    /// A router says that a packet did not fit: what is in flight is cut anew and sent again,
+    /// which says nothing about congestion.
+    fn lower_path_mtu(&mut self, env: &mut Env<'_, F>, mtu: u32) -> Result<(), DropReason> {
+        let floor =
+            if self.tuple.local.is_ipv4() { env.config.path_mtu_min_v4 } else { PATH_MTU_MIN_V6 };
+        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX).max(floor);
+        if mtu >= self.path_mtu {
+            return Err(DropReason::IcmpIgnored);
+        }
+        self.path_mtu = mtu;
+        self.update_mss();
+        self.scoreboard.lose_all();
+        env.counters.path_mtu_lowered += 1;
+        Ok(())
+    }
+}
+
+/// The smallest MTU of IPv6. RFC 8200 §5.
+const PATH_MTU_MIN_V6: u16 = 1280;

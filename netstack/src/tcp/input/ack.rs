@@ -1,0 +1,203 @@
+//! Fifth: ACK. RFC 9293 §3.10.7.4, fifth; RFC 5961 §5; RFC 5681; RFC 6675.
+
+use super::closed::reset_for;
+use crate::engine::drops::DropReason;
+use crate::engine::event::CloseReason;
+use crate::engine::payload::{Buffer, Frame};
+use crate::engine::reply::Reply;
+use crate::tcp::congestion::{AckEvent, CwndLimited};
+use crate::tcp::connection::{Env, Step, Tcb};
+use crate::tcp::recovery::{AckFacts, Decision, Entered, Progress};
+use crate::tcp::rtt::RttSample;
+use crate::tcp::sack::Learned;
+use crate::tcp::segment::{Control, Options, Segment};
+use crate::tcp::send::{OurFin, WindowUpdate};
+use crate::tcp::seq::{SeqNum, WindowSize};
+use crate::tcp::state::{Signal, State};
+use crate::time::Span;
+
+impl<F: Frame, B: Buffer> Tcb<F, B> {
+    pub(super) fn check_ack(&mut self, env: &mut Env<'_, F>, segment: &Segment) -> Step {
+        let Some(ack) = segment.ack else { return Err(DropReason::NoAck) };
+        if matches!(self.state, State::SynReceived(_)) {
+            self.ack_of_syn(env, segment, ack)?;
+        }
+        // RFC 5961 §5.2: far too old, or for what was never sent.
+        let oldest = self.send.snd_una - self.send.max_wnd.octets();
+        if ack.before(oldest) || ack.after(self.send.snd_nxt) {
+            self.challenge(env);
+            return Err(DropReason::AckOutsideRange);
+        }
+        self.take_ack(env, segment, ack);
+        Ok(())
+    }
+
+    /// SYN-RECEIVED: the handshake's last ACK, or a RST for a wrong one.
+    fn ack_of_syn(&mut self, env: &mut Env<'_, F>, segment: &Segment, ack: SeqNum) -> Step {
+        if !ack.after(self.send.snd_una) || ack.after(self.send.snd_nxt) {
+            if let Some(reset) = self.route.and_then(|route| reset_for(segment, route)) {
+                env.counters.resets_sent += 1;
+                env.replies.push(Reply::Segment(reset), env.counters);
+            }
+            return Err(DropReason::AckOutsideRange);
+        }
+        self.send.snd_una = self.send.iss + 1;
+        self.send.set_window(self.window_of(segment, ack));
+        self.handshake_done(env);
+        Ok(())
+    }
+
+    /// The window that a segment gives us.
+    fn window_of(&self, segment: &Segment, ack: SeqNum) -> WindowUpdate {
+        let window = WindowSize::from_wire(segment.window, self.send.scale);
+        WindowUpdate { seq: segment.seq, ack, window }
+    }
+
+    /// Takes an acceptable ACK: releases what it acknowledges, learns what got lost.
+    fn take_ack(&mut self, env: &mut Env<'_, F>, segment: &Segment, ack: SeqNum) {
+        let progress = self.progress_of(segment, ack);
+        let flight_before = self.scoreboard.in_flight_bytes();
+        let mut learned = Learned::default();
+        let acked_bytes = self.send.snd_una.distance_to(ack);
+        if progress == Progress::Advanced {
+            self.advance(env, ack, &mut learned);
+        }
+        self.take_sack(env, segment, &mut learned);
+        self.send.update_window(self.window_of(segment, ack));
+        self.take_rtt(env, segment, &learned);
+        let facts = self.ack_facts(env, progress);
+        let decision =
+            self.recovery.on_ack(&facts, &learned, &mut self.scoreboard, &mut self.congestion);
+        if progress == Progress::Duplicate {
+            env.counters.duplicate_acks_received += 1;
+        }
+        if progress == Progress::Advanced && self.recovery.window_may_grow() {
+            let event = AckEvent {
+                now: env.now,
+                acked_bytes,
+                rtt: learned.sample.map(|sent_at| env.now - sent_at),
+                srtt: self.rtt.srtt(),
+                snd_una: self.send.snd_una,
+                snd_nxt: self.send.snd_nxt,
+                limited: self.was_limited(flight_before),
+            };
+            self.congestion.on_ack(&event);
+        }
+        self.after_ack(env, progress, decision);
+    }
+
+    /// SND.UNA moves to `ack`.
+    fn advance(&mut self, env: &mut Env<'_, F>, ack: SeqNum, learned: &mut Learned) {
+        let before = self.queue.len();
+        self.send.snd_una = ack;
+        self.scoreboard.acknowledge(ack, learned);
+        let released = self.queue.acknowledge(ack);
+        let pool = &mut env.held.send_buffers;
+        pool.count = pool.count.saturating_sub(released.buffers);
+        pool.bytes = pool.bytes.saturating_sub(released.bytes);
+        self.stats.bytes_acked += (before - self.queue.len()) as u64;
+        self.stats.unanswered = 0;
+        self.rtt.reset_backoff();
+        self.stuck_since = (!self.scoreboard.is_empty()).then_some(env.now);
+        self.note_room(env.config);
+        if let OurFin::Sent(fin) = self.send.fin
+            && ack.after(fin)
+        {
+            self.send.fin = OurFin::Acked;
+            self.signal(env, Signal::AckOfFin);
+            if matches!(self.state, State::Closed(_) | State::TimeWait(_)) {
+                self.end.get_or_insert(CloseReason::Finished);
+            }
+        } else if self.timers.deadline().is_some() {
+            self.renew_deadline(env);
+        }
+    }
+
+    /// RFC 5681 §2: what a duplicate ACK is.
+    fn progress_of(&self, segment: &Segment, ack: SeqNum) -> Progress {
+        if ack.after(self.send.snd_una) {
+            return Progress::Advanced;
+        }
+        let window = WindowSize::from_wire(segment.window, self.send.scale);
+        let duplicate = ack == self.send.snd_una
+            && !self.scoreboard.is_empty()
+            && segment.payload_len() == 0
+            && segment.control == Control::None
+            && window == self.send.snd_wnd;
+        if duplicate { Progress::Duplicate } else { Progress::Neither }
+    }
+
+    /// Notes what the peer's SACK blocks report. A block that isn't above SND.UNA is a D-SACK or
+    /// old; one past SND.NXT is a lie.
+    fn take_sack(&mut self, env: &Env<'_, F>, segment: &Segment, learned: &mut Learned) {
+        let Options::Other(options) = segment.options else { return };
+        for &block in options.sack.as_slice() {
+            let sane = block.left.after(self.send.snd_una)
+                && block.left.before(block.right)
+                && block.right.before_or_eq(self.send.snd_nxt);
+            if sane {
+                self.scoreboard.sack(block, env.limits.scoreboard_ranges_max, learned);
+            }
+        }
+    }
+
+    /// Takes a round-trip sample: of a segment sent once, or by the timestamp that it echoes.
+    /// RFC 6298 §3, RFC 7323 §4.1.
+    fn take_rtt(&mut self, env: &Env<'_, F>, segment: &Segment, learned: &Learned) {
+        if learned.delivered_bytes == 0 {
+            return;
+        }
+        if let Some(sent_at) = learned.sample {
+            self.sample_rtt(env, env.now - sent_at);
+            return;
+        }
+        if let (Some(state), Some(timestamps)) = (self.options.timestamps, segment.timestamps())
+            && let Some(elapsed) = state.clock.elapsed_ms(env.now, timestamps.echo)
+        {
+            self.sample_rtt(env, Span::from_millis(u64::from(elapsed.max(1))));
+        }
+    }
+
+    /// Takes one measured round trip.
+    pub(super) fn sample_rtt(&mut self, env: &Env<'_, F>, rtt: Span) {
+        let flight = self.scoreboard.in_flight_bytes();
+        let expected_per_round = (flight / (2 * u32::from(self.mss))).max(1);
+        self.rtt.on_sample(env.now, RttSample { rtt, expected_per_round });
+    }
+
+    /// What repair wants to know of an acknowledgment.
+    pub(crate) fn ack_facts(&self, env: &Env<'_, F>, progress: Progress) -> AckFacts {
+        AckFacts {
+            now: env.now,
+            snd_una: self.send.snd_una,
+            snd_nxt: self.send.snd_nxt,
+            progress,
+            path: self.path(),
+            reports: self.reports(),
+        }
+    }
+
+    /// Whether the congestion window was what held us back. RFC 7661 §4.1: in slow start half of
+    /// it is enough, because it doubles.
+    fn was_limited(&self, flight_before: u32) -> CwndLimited {
+        let cwnd = self.congestion.cwnd_bytes();
+        let used = if self.congestion.in_slow_start() {
+            flight_before.saturating_mul(2)
+        } else {
+            flight_before.saturating_add(u32::from(self.mss))
+        };
+        if used >= cwnd { CwndLimited::Yes } else { CwndLimited::No }
+    }
+
+    /// Sets the timers that follow from an acknowledgment.
+    fn after_ack(&mut self, env: &mut Env<'_, F>, progress: Progress, decision: Decision) {
+        if decision.entered == Entered::Yes {
+            env.counters.recoveries += 1;
+        }
+        if let Some(at) = decision.look_again {
+            self.arm_reordering(at);
+        } else if progress == Progress::Advanced || self.scoreboard.is_empty() {
+            self.arm_repair(env);
+        }
+    }
+}

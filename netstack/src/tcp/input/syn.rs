@@ -1,0 +1,29 @@
+//! Fourth: SYN. RFC 9293 §3.10.7.4, fourth; RFC 5961 §4.2.
+
+use crate::engine::drops::DropReason;
+use crate::engine::payload::{Buffer, Frame};
+use crate::tcp::connection::{Due, Env, Step, Tcb};
+use crate::tcp::segment::{Control, Segment};
+use crate::tcp::state::State;
+
+impl<F: Frame, B: Buffer> Tcb<F, B> {
+    /// Whatever its number, a SYN is answered with a challenge ACK: a peer that restarted will
+    /// answer it with an exact RST.
+    pub(super) fn check_syn(&mut self, env: &mut Env<'_, F>, segment: &Segment) -> Step {
+        if segment.control != Control::Syn {
+            return Ok(());
+        }
+        let crossed = matches!(self.state, State::SynReceived(_))
+            && segment.seq + 1 == self.recv.rcv_nxt()
+            && segment.ack == Some(self.send.snd_nxt);
+        if crossed {
+            // Simultaneous open: the peer's SYN again, now with its ACK of ours.
+            return Ok(());
+        }
+        if matches!(self.state, State::SynReceived(_)) {
+            self.due = Due::Syn;
+        }
+        self.challenge(env);
+        Err(DropReason::SynInSynchronized)
+    }
+}

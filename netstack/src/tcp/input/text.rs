@@ -1,0 +1,68 @@
+//! Seventh: the segment's text. RFC 9293 §3.10.7.4, seventh.
+
+use super::Incoming;
+use super::closed::reset_for;
+use crate::engine::drops::DropReason;
+use crate::engine::event::CloseReason;
+use crate::engine::payload::{Buffer, Frame, Payload};
+use crate::engine::reply::Reply;
+use crate::tcp::ack::Owed;
+use crate::tcp::connection::{Env, Notes, Owner, Step, Tcb};
+use crate::tcp::recv::{Arrived, Received};
+use crate::tcp::state::Signal;
+
+impl<F: Frame, B: Buffer> Tcb<F, B> {
+    pub(super) fn process_text(&mut self, env: &mut Env<'_, F>, incoming: Incoming<F>) -> Step {
+        let Incoming { segment, frame } = incoming;
+        if segment.payload_len() == 0 {
+            return Ok(());
+        }
+        if !self.state.may_receive() {
+            // The peer has finished: this can only be what was received before.
+            self.recv.ack.at_once();
+            return Err(DropReason::PastFin);
+        }
+        let end = segment.payload_seq() + u32::try_from(segment.payload_len()).unwrap_or(u32::MAX);
+        if self.owner == Owner::LetGo && end.after(self.recv.rcv_nxt()) {
+            // Nobody will read it, and the peer must know. RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13.
+            if let Some(reset) = self.route.and_then(|route| reset_for(&segment, route)) {
+                env.counters.resets_sent += 1;
+                env.replies.push(Reply::Segment(reset), env.counters);
+            }
+            self.finish(env, Signal::Abort, CloseReason::Aborted);
+            return Err(DropReason::AfterClose);
+        }
+        let octets = u16::try_from(segment.payload_len()).unwrap_or(u16::MAX);
+        self.rcv_mss = self.rcv_mss.max(octets);
+        let seq = segment.payload_seq();
+        let payload = Payload::Frame { frame, range: segment.payload };
+        let was_empty = self.recv.is_drained();
+        let had_gap = self.recv.has_gap();
+        match self.recv.on_payload(Arrived { seq, payload }, env.held) {
+            Received::InOrder(bytes) => {
+                env.counters.bytes_received += u64::from(bytes);
+                self.recv.ack.on_in_order(bytes, self.rcv_mss);
+                if had_gap {
+                    // A hole was filled, in part or whole: RFC 5681 §4.2.
+                    self.recv.ack.at_once();
+                }
+                if self.recv.ack.owed() == Owed::Delayed {
+                    self.timers.arm_delayed_ack(env.now + env.config.delayed_ack);
+                }
+                if was_empty {
+                    self.notes.add(Notes::READABLE);
+                }
+                Ok(())
+            }
+            Received::OutOfOrder(bytes) => {
+                env.counters.out_of_order_bytes += u64::from(bytes);
+                self.recv.ack.at_once();
+                Ok(())
+            }
+            Received::Dropped(reason) => {
+                self.recv.ack.at_once();
+                Err(reason)
+            }
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Loss detection and repair: RACK-TLP (RFC 8985), duplicate ACKs, PRR (RFC 6937).
+
+use super::congestion::Congestion;
+use super::sack::{Delivery, Detected, Learned, LossDeadline, Reordered, Scoreboard, Sent};
+use super::seq::SeqNum;
+use crate::time::{Instant, Span};
+
+/// What the repair of one connection knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recovery {
+    phase: Phase,
+    /// RACK.segment: the delivered segment that was sent last.
+    delivery: Option<Delivery>,
+    /// RACK.rtt: the round trip of that segment.
+    rtt: Span,
+    /// Whether the network was ever seen to reorder.
+    reordered: Reordered,
+    /// Duplicate ACKs since SND.UNA moved.
+    dup_acks: u8,
+    /// SND.NXT when the tail loss probe went out, until it is answered.
+    probe_end: Option<SeqNum>,
+}
+
+/// Whether losses are being repaired.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// No loss is known.
+    Open,
+    /// Fast recovery up to `end`.
+    Fast { end: SeqNum, prr: Prr },
+    /// After a timeout, up to `end`.
+    Timeout { end: SeqNum },
+}
+
+/// Proportional rate reduction. RFC 6937 §3.
+#[derive(Clone, Copy, Debug)]
+struct Prr {
+    /// Bytes delivered since recovery began.
+    delivered: u32,
+    /// Bytes sent since recovery began.
+    out: u32,
+    /// Bytes in flight when recovery began: RecoverFS.
+    flight: u32,
+}
+
+/// Round-trip facts that loss detection needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Path {
+    /// The smoothed round-trip time.
+    pub(crate) srtt: Option<Span>,
+    /// The smallest round-trip time.
+    pub(crate) min_rtt: Option<Span>,
+    /// The sender's MSS in bytes.
+    pub(crate) mss: u32,
+}
+
+/// One acknowledgment, as repair sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AckFacts {
+    /// When it arrived.
+    pub(crate) now: Instant,
+    /// SND.UNA after it.
+    pub(crate) snd_una: SeqNum,
+    /// SND.NXT.
+    pub(crate) snd_nxt: SeqNum,
+    /// Whether SND.UNA moved.
+    pub(crate) progress: Progress,
+    /// Round-trip facts.
+    pub(crate) path: Path,
+    /// How losses are reported.
+    pub(crate) reports: Reports,
+}
+
+/// What an acknowledgment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It acknowledges new bytes.
+    Advanced,
+    /// A duplicate ACK in the sense of RFC 5681 §2.
+    Duplicate,
+    /// Neither.
+    Neither,
+}
+
+/// How the peer reports what arrived out of order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reports {
+    /// By SACK.
+    Sack,
+    /// Only by duplicate ACKs.
+    DuplicateAcks,
+}
+
+/// What repair decided on an acknowledgment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Decision {
+    /// A recovery began.
+    pub(crate) entered: Entered,
+    /// When the reordering window of a range ends.
+    pub(crate) look_again: Option<Instant>,
+}
+
+/// Whether a recovery began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Entered {
+    /// No.
+    #[default]
+    No,
+    /// Yes.
+    Yes,
+}
+
+impl Recovery {
+    /// Nothing was lost yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            phase: Phase::Open,
+            delivery: None,
+            rtt: Span::ZERO,
+            reordered: Reordered::No,
+            dup_acks: 0,
+            probe_end: None,
+        }
+    }
+
+    /// Whether losses are being repaired.
+    pub(crate) const fn is_active(&self) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::Fast { .. } | Phase::Timeout { .. } => true,
+        }
+    }
+
+    /// Whether the window grows with ACKs now: outside of recovery, and in slow start after a
+    /// timeout.
+    pub(crate) const fn window_may_grow(&self) -> bool {
+        match self.phase {
+            Phase::Open | Phase::Timeout { .. } => true,
+            Phase::Fast { .. } => false,
+        }
+    }
+
+    /// Duplicate ACKs since SND.UNA moved: each is a segment that left the network.
+    pub(crate) const fn dup_acks(&self) -> u8 {
+        self.dup_acks
+    }
+
+    /// Takes what an acknowledgment told: finds losses, enters and leaves recovery.
+    pub(crate) fn on_ack(
+        &mut self,
+        facts: &AckFacts,
+        learned: &Learned,
+        scoreboard: &mut Scoreboard,
+        congestion: &mut Congestion,
+    ) -> Decision {
+        let before_loss = scoreboard.in_flight_bytes();
+        self.note_delivery(facts, learned);
+        match facts.progress {
+            Progress::Advanced => self.dup_acks = 0,
+            Progress::Duplicate => self.dup_acks = self.dup_acks.saturating_add(1),
+            Progress::Neither => {}
+        }
+        self.leave_if_done(facts, congestion);
+        let detected = self.detect(facts, scoreboard);
+        let mut decision = Decision { entered: Entered::No, look_again: detected.next };
+        if detected.lost_bytes > 0 && matches!(self.phase, Phase::Open) {
+            let flight = before_loss + learned.delivered_bytes;
+            self.enter(facts.snd_nxt, flight, congestion);
+            decision.entered = Entered::Yes;
+        }
+        self.reduce(facts, learned, detected, scoreboard, congestion);
+        decision
+    }
+
+    /// The end of the reordering window: looks for losses again.
+    pub(crate) fn on_reordering_timeout(
+        &mut self,
+        facts: &AckFacts,
+        scoreboard: &mut Scoreboard,
+        congestion: &mut Congestion,
+    ) -> Decision {
+        let flight = scoreboard.in_flight_bytes();
+        let detected = self.detect(facts, scoreboard);
+        let mut decision = Decision { entered: Entered::No, look_again: detected.next };
+        if detected.lost_bytes > 0 && matches!(self.phase, Phase::Open) {
+            self.enter(facts.snd_nxt, flight, congestion);
+            decision.entered = Entered::Yes;
+        }
+        self.reduce(facts, &Learned::default(), detected, scoreboard, congestion);
+        decision
+    }
+
+    /// The retransmission timeout: everything in flight is given up, slow start begins.
+    pub(crate) fn on_rto(
+        &mut self,
+        snd_nxt: SeqNum,
+        scoreboard: &mut Scoreboard,
+        congestion: &mut Congestion,
+    ) {
+        let first = !matches!(self.phase, Phase::Timeout { .. });
+        if first {
+            let flight = scoreboard.in_flight_bytes() + scoreboard.lost_bytes();
+            congestion.on_rto(flight);
+        }
+        scoreboard.lose_all();
+        self.phase = Phase::Timeout { end: snd_nxt };
+        self.dup_acks = 0;
+        self.probe_end = None;
+    }
+
+    /// A tail loss probe went out.
+    pub(crate) const fn on_probe(&mut self, snd_nxt: SeqNum) {
+        self.probe_end = Some(snd_nxt);
+    }
+
+    /// Whether a probe is unanswered.
+    pub(crate) const fn is_probing(&self) -> bool {
+        self.probe_end.is_some()
+    }
+
+    /// `bytes` went out, first or again.
+    pub(crate) const fn on_sent(&mut self, bytes: u32) {
+        if let Phase::Fast { prr, .. } = &mut self.phase {
+            prr.out = prr.out.saturating_add(bytes);
+        }
+    }
+
+    /// RFC 8985 §6.2, steps 1 to 3.
+    fn note_delivery(&mut self, facts: &AckFacts, learned: &Learned) {
+        if learned.reordered == Reordered::Yes {
+            self.reordered = Reordered::Yes;
+        }
+        if self.probe_end.is_some_and(|end| facts.snd_una.after_or_eq(end)) {
+            self.probe_end = None;
+        }
+        let Some(delivery) = learned.delivery else { return };
+        let rtt = facts.now - delivery.sent_at;
+        // An answer to a retransmission that comes too soon answers the original.
+        if delivery.sent == Sent::Again && facts.path.min_rtt.is_some_and(|min| rtt < min) {
+            return;
+        }
+        self.rtt = rtt;
+        self.delivery = Some(delivery.latest(self.delivery));
+    }
+
+    /// Finds losses by time, or by three duplicate ACKs. RFC 8985 §6.2; RFC 5681 §3.2.
+    fn detect(&self, facts: &AckFacts, scoreboard: &mut Scoreboard) -> Detected {
+        let mut detected = Detected::default();
+        match facts.reports {
+            Reports::Sack => {
+                if let Some(delivery) = self.delivery {
+                    let patience = self.rtt + self.reordering_window(facts, scoreboard);
+                    let deadline = LossDeadline { now: facts.now, patience };
+                    detected = scoreboard.detect_loss(delivery, deadline);
+                }
+            }
+            Reports::DuplicateAcks => {
+                // A partial ACK in recovery means that the next segment is lost too: RFC 6582.
+                let partial = self.is_active() && facts.progress == Progress::Advanced;
+                if self.dup_acks == DUP_THRESH || partial {
+                    detected.lost_bytes = scoreboard.lose_first(facts.path.mss);
+                }
+            }
+        }
+        detected
+    }
+
+    /// How long a segment may be late. RFC 8985 §6.2, step 4.
+    fn reordering_window(&self, facts: &AckFacts, scoreboard: &Scoreboard) -> Span {
+        let many = scoreboard.sacked_bytes() > facts.path.mss * (u32::from(DUP_THRESH) - 1)
+            || self.dup_acks >= DUP_THRESH;
+        if self.reordered == Reordered::No && (self.is_active() || many) {
+            return Span::ZERO;
+        }
+        let window = facts.path.min_rtt.map_or(Span::ZERO, |min| min / 4);
+        facts.path.srtt.map_or(window, |srtt| window.min(srtt))
+    }
+
+    fn enter(&mut self, end: SeqNum, flight: u32, congestion: &mut Congestion) {
+        congestion.on_loss(flight);
+        let prr = Prr { delivered: 0, out: 0, flight: flight.max(1) };
+        self.phase = Phase::Fast { end, prr };
+    }
+
+    fn leave_if_done(&mut self, facts: &AckFacts, congestion: &mut Congestion) {
+        match self.phase {
+            Phase::Fast { end, .. } if facts.snd_una.after_or_eq(end) => {
+                congestion.on_recovered();
+                self.phase = Phase::Open;
+            }
+            Phase::Timeout { end } if facts.snd_una.after_or_eq(end) => {
+                congestion.forget_prior();
+                self.phase = Phase::Open;
+            }
+            Phase::Open | Phase::Fast { .. } | Phase::Timeout { .. } => {}
+        }
+    }
+
+    /// The window during fast recovery. RFC 6937 §3.
+    fn reduce(
+        &mut self,
+        facts: &AckFacts,
+        learned: &Learned,
+        detected: Detected,
+        scoreboard: &Scoreboard,
+        congestion: &mut Congestion,
+    ) {
+        let Phase::Fast { prr, .. } = &mut self.phase else { return };
+        let mss = facts.path.mss;
+        let delivered = match (facts.reports, facts.progress) {
+            // Without SACK each duplicate ACK says that a segment arrived. RFC 6937 §3.
+            (Reports::DuplicateAcks, Progress::Duplicate) => mss,
+            _ => learned.delivered_bytes,
+        };
+        prr.delivered = prr.delivered.saturating_add(delivered);
+        let pipe = scoreboard.in_flight_bytes();
+        let ssthresh = congestion.ssthresh_bytes();
+        let allowance = if pipe > ssthresh {
+            let share = u64::from(prr.delivered) * u64::from(ssthresh);
+            let share = share.div_ceil(u64::from(prr.flight));
+            u32::try_from(share).unwrap_or(u32::MAX).saturating_sub(prr.out)
+        } else {
+            let mut limit = prr.delivered.saturating_sub(prr.out).max(delivered);
+            // Slow-start reduction bound only while the repair makes progress without new loss.
+            if facts.progress == Progress::Advanced && detected.lost_bytes == 0 {
+                limit = limit.saturating_add(mss);
+            }
+            limit.min(ssthresh.saturating_sub(pipe))
+        };
+        // The first retransmission goes out whatever the arithmetic says.
+        let forced = if prr.out == 0 { mss } else { 0 };
+        congestion.set_cwnd(pipe.saturating_add(allowance.max(forced)));
+    }
+}
+
+/// Duplicate ACKs that mean a loss. RFC 5681 §3.2.
+const DUP_THRESH: u8 = 3;

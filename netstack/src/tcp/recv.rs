@@ -1,0 +1,425 @@
+//! The receive half: RCV.*, the queue of what arrived in order, the window.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::ack::AckState;
+use super::assembler::{Arrival, Assembler, AssemblerLimits, Piece, Rejection};
+use super::seq::{SeqNum, WindowScale, WindowSize};
+use crate::engine::config::Limits;
+use crate::engine::drops::DropReason;
+use crate::engine::info::Held;
+use crate::engine::payload::{Frame, Payload};
+use crate::wire::tcp_options::SackBlocks;
+
+/// The receive half of a connection.
+#[derive(Debug)]
+pub(crate) struct Recv<F> {
+    /// RCV.NXT.
+    rcv_nxt: SeqNum,
+    /// The right edge of the window as the peer knows it: RCV.NXT + RCV.WND. It never moves left.
+    edge: SeqNum,
+    /// The shift of the windows that we advertise.
+    scale: WindowScale,
+    /// The whole window, in bytes.
+    window_max: u32,
+    /// Bytes in order that the owner has not delivered onwards: they narrow the window.
+    unconsumed: u32,
+    /// What arrived in order and the owner has not taken.
+    queue: VecDeque<Payload<F>>,
+    queued_bytes: usize,
+    /// Frames in the queue and in the assembler; a piece that another one replaced is counted
+    /// until the assembler is empty.
+    frames: u16,
+    frames_max: u16,
+    /// What a frame costs, whatever its length.
+    frame_bytes: usize,
+    /// What arrived ahead of a gap.
+    assembler: Assembler<Payload<F>>,
+    /// The peer's FIN.
+    fin: PeerFin,
+    /// When to acknowledge.
+    pub(crate) ack: AckState,
+    /// Payload bytes taken in order, ever.
+    pub(crate) bytes_received: u64,
+}
+
+/// How far the peer's FIN has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PeerFin {
+    /// It has not been seen.
+    None,
+    /// It was seen ahead of a gap, at this sequence number.
+    At(SeqNum),
+    /// Everything before it and itself has been taken.
+    Taken,
+}
+
+/// Payload of a segment, with its place in the stream.
+#[derive(Debug)]
+pub(crate) struct Arrived<F> {
+    /// The sequence number of its first byte.
+    pub(crate) seq: SeqNum,
+    /// The bytes: never none.
+    pub(crate) payload: Payload<F>,
+}
+
+/// What became of a segment's payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// RCV.NXT moved by so many bytes.
+    InOrder(u32),
+    /// So many bytes wait for what comes before them.
+    OutOfOrder(u32),
+    /// Nothing of it was new, or there was no place for it.
+    Dropped(DropReason),
+}
+
+/// What a receive half is made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecvParts {
+    /// The peer's ISN.
+    pub(crate) irs: SeqNum,
+    /// The shift of our windows.
+    pub(crate) scale: WindowScale,
+    /// The whole window, in bytes.
+    pub(crate) window_max: u32,
+    /// The window that the SYN or SYN-ACK advertised.
+    pub(crate) advertised: WindowSize,
+}
+
+impl<F: Frame> Recv<F> {
+    /// The receive half after the peer's SYN.
+    pub(crate) fn new(parts: RecvParts, limits: &Limits) -> Self {
+        let RecvParts { irs, scale, window_max, advertised } = parts;
+        let rcv_nxt = irs + 1;
+        Self {
+            rcv_nxt,
+            edge: rcv_nxt + advertised,
+            scale,
+            window_max,
+            unconsumed: 0,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            frames: 0,
+            frames_max: limits.frames_per_connection_max,
+            frame_bytes: limits.frame_bytes as usize,
+            assembler: Assembler::new(AssemblerLimits {
+                ranges_max: usize::from(limits.out_of_order_ranges_max),
+                cost_bytes_max: limits.out_of_order_bytes_max as usize,
+            }),
+            fin: PeerFin::None,
+            ack: AckState::new(),
+            bytes_received: 0,
+        }
+    }
+
+    /// The peer's SYN has come, with `irs`: what the half was made with was a guess.
+    pub(crate) fn restart(&mut self, irs: SeqNum) {
+        let window = self.window();
+        self.rcv_nxt = irs + 1;
+        self.edge = self.rcv_nxt + window;
+    }
+
+    /// The peer does not scale windows, so neither do we. RFC 7323 §2.2.
+    pub(crate) fn without_scale(&mut self) {
+        self.scale = WindowScale::ZERO;
+        self.window_max = self.window_max.min(u32::from(u16::MAX));
+    }
+
+    /// RCV.NXT.
+    pub(crate) const fn rcv_nxt(&self) -> SeqNum {
+        self.rcv_nxt
+    }
+
+    /// RCV.WND, as the peer knows it.
+    pub(crate) fn window(&self) -> WindowSize {
+        WindowSize::new(self.rcv_nxt.distance_to(self.edge))
+    }
+
+    /// Whether a segment lies in the window. RFC 9293 §3.10.7.4, first.
+    pub(crate) fn is_acceptable(&self, seq: SeqNum, len: u32) -> bool {
+        let window = self.window();
+        match (len, window.is_zero()) {
+            (0, true) => seq == self.rcv_nxt,
+            (0, false) => seq.in_window(self.rcv_nxt, window),
+            (_, true) => false,
+            (_, false) => {
+                // It starts in the window, or it starts before and reaches into it.
+                seq.in_window(self.rcv_nxt, window)
+                    || (seq.before(self.rcv_nxt) && (seq + len).after(self.rcv_nxt))
+            }
+        }
+    }
+
+    /// Takes payload: in order, ahead of a gap, or not at all.
+    pub(crate) fn on_payload(&mut self, arrived: Arrived<F>, held: &mut Held) -> Received {
+        let mut arrived = match self.trim(arrived) {
+            Ok(arrived) => arrived,
+            Err(reason) => return Received::Dropped(reason),
+        };
+        if self.frames >= self.frames_max {
+            arrived.payload = copy_out(arrived.payload);
+        }
+        if arrived.seq == self.rcv_nxt {
+            let before = self.rcv_nxt;
+            self.append(arrived.payload, held);
+            self.drain_assembler(held);
+            return Received::InOrder(before.distance_to(self.rcv_nxt));
+        }
+        self.keep_ahead(arrived, held)
+    }
+
+    /// Cuts off what was received before and what lies past the window or the FIN.
+    fn trim(&self, arrived: Arrived<F>) -> Result<Arrived<F>, DropReason> {
+        let Arrived { seq, payload } = arrived;
+        // A segment's length fits.
+        let end = seq + u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let (limit, reason) = match self.fin {
+            PeerFin::At(fin) if fin.before(self.edge) => (fin, DropReason::PastFin),
+            PeerFin::At(_) | PeerFin::None | PeerFin::Taken => {
+                (self.edge, DropReason::OutsideWindow)
+            }
+        };
+        if end.before_or_eq(self.rcv_nxt) {
+            return Err(DropReason::Duplicate);
+        }
+        let start = seq.latest(self.rcv_nxt);
+        if start.after_or_eq(limit) {
+            return Err(reason);
+        }
+        let skip = seq.distance_to(start) as usize;
+        let keep = start.distance_to(end.earliest(limit)) as usize;
+        Ok(Arrived { seq: start, payload: cut(payload, skip, keep) })
+    }
+
+    /// Keeps payload that lies ahead of a gap.
+    fn keep_ahead(&mut self, arrived: Arrived<F>, held: &mut Held) -> Received {
+        let Arrived { seq, payload } = arrived;
+        let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let (cost_bytes, frames) = match &payload {
+            Payload::Frame { frame, .. } => (frame.len().max(self.frame_bytes), 1),
+            Payload::Copied(bytes) => (bytes.capacity(), 0),
+        };
+        let before = (self.assembler.pieces(), self.assembler.cost_bytes());
+        let arrival = Arrival { seq, len, cost_bytes, value: payload };
+        if let Err(rejected) = self.assembler.insert(arrival) {
+            return Received::Dropped(match rejected.reason {
+                Rejection::Duplicate => DropReason::Duplicate,
+                Rejection::RangesFull | Rejection::BytesFull => DropReason::OutOfOrderFull,
+            });
+        }
+        self.frames += frames;
+        self.account_assembler(before, held);
+        Received::OutOfOrder(len)
+    }
+
+    /// Takes what waited for the gap that has just been filled.
+    fn drain_assembler(&mut self, held: &mut Held) {
+        if self.assembler.is_empty() {
+            return;
+        }
+        let before = (self.assembler.pieces(), self.assembler.cost_bytes());
+        while let Some(Piece { value, skip, len }) = self.assembler.pop(self.rcv_nxt) {
+            if matches!(value, Payload::Frame { .. }) {
+                self.frames = self.frames.saturating_sub(1);
+            }
+            self.append(cut(value, skip as usize, len as usize), held);
+        }
+        self.account_assembler(before, held);
+        if self.assembler.is_empty() {
+            self.recount_frames();
+        }
+    }
+
+    /// Charges what the assembler took or gave since it held `before` (pieces, bytes).
+    fn account_assembler(&self, before: (usize, usize), held: &mut Held) {
+        let pool = &mut held.out_of_order;
+        pool.count = (pool.count + self.assembler.pieces()).saturating_sub(before.0);
+        pool.bytes = (pool.bytes + self.assembler.cost_bytes()).saturating_sub(before.1);
+    }
+
+    /// Counts the frames of the queue afresh: nothing waits ahead of a gap.
+    fn recount_frames(&mut self) {
+        let is_frame = |payload: &&Payload<F>| matches!(payload, Payload::Frame { .. });
+        let frames = self.queue.iter().filter(is_frame).count();
+        self.frames = u16::try_from(frames).unwrap_or(u16::MAX);
+    }
+
+    /// Queues payload whose place is RCV.NXT.
+    fn append(&mut self, payload: Payload<F>, held: &mut Held) {
+        let len = payload.len();
+        let octets = u32::try_from(len).unwrap_or(u32::MAX);
+        self.rcv_nxt += octets;
+        self.unconsumed = self.unconsumed.saturating_add(octets);
+        self.queued_bytes += len;
+        self.bytes_received += u64::from(octets);
+        match (&payload, self.queue.back_mut()) {
+            (Payload::Copied(bytes), Some(Payload::Copied(tail)))
+                if tail.len() + bytes.len() <= COPY_BYTES =>
+            {
+                held.copied_out.bytes += bytes.len();
+                tail.extend_from_slice(bytes);
+                return;
+            }
+            (Payload::Frame { frame, .. }, _) => {
+                self.frames += 1;
+                held.receive_frames.charge(frame.len());
+            }
+            (Payload::Copied(bytes), _) => held.copied_out.charge(bytes.len()),
+        }
+        self.queue.push_back(payload);
+    }
+
+    /// The next payload in order.
+    pub(crate) fn take(&mut self, held: &mut Held) -> Option<Payload<F>> {
+        let payload = self.queue.pop_front()?;
+        self.queued_bytes -= payload.len();
+        match &payload {
+            Payload::Frame { frame, .. } => {
+                self.frames = self.frames.saturating_sub(1);
+                held.receive_frames.release(frame.len());
+            }
+            Payload::Copied(bytes) => held.copied_out.release(bytes.len()),
+        }
+        if self.queue.is_empty() {
+            self.queue.shrink_to(QUEUE_KEPT);
+        }
+        Some(payload)
+    }
+
+    /// Drops everything that was received and not taken.
+    pub(crate) fn clear(&mut self, held: &mut Held) {
+        while self.take(held).is_some() {}
+        let before = (self.assembler.pieces(), self.assembler.cost_bytes());
+        self.assembler.clear();
+        self.account_assembler(before, held);
+        self.frames = 0;
+    }
+
+    /// The peer's FIN lies at `seq`. Once everything before it is here it is taken, and takes a
+    /// sequence number: then this gives `PeerFin::Taken`.
+    pub(crate) fn on_fin(&mut self, seq: SeqNum) -> PeerFin {
+        if self.fin == PeerFin::None {
+            self.fin = PeerFin::At(seq);
+        }
+        self.take_fin()
+    }
+
+    /// Takes a FIN that was seen before, if what was missing has come.
+    pub(crate) fn take_fin(&mut self) -> PeerFin {
+        if self.fin == PeerFin::At(self.rcv_nxt) {
+            self.rcv_nxt += 1;
+            // The FIN may lie at the window's very end.
+            self.edge = self.edge.latest(self.rcv_nxt);
+            self.fin = PeerFin::Taken;
+            return PeerFin::Taken;
+        }
+        match self.fin {
+            PeerFin::At(seq) => PeerFin::At(seq),
+            PeerFin::None | PeerFin::Taken => PeerFin::None,
+        }
+    }
+
+    /// Whether the peer's FIN and all before it has been taken.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.fin == PeerFin::Taken
+    }
+
+    /// Whether nothing waits for the owner.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Bytes that wait for the owner.
+    pub(crate) const fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Bytes of the buffers that wait ahead of a gap.
+    pub(crate) const fn out_of_order_bytes(&self) -> usize {
+        self.assembler.cost_bytes()
+    }
+
+    /// Whether something waits ahead of a gap.
+    pub(crate) fn has_gap(&self) -> bool {
+        !self.assembler.is_empty()
+    }
+
+    /// The SACK blocks to report, at most `room`.
+    pub(crate) fn sack_blocks(&self, room: usize) -> SackBlocks {
+        self.assembler.sack_blocks(room)
+    }
+
+    /// The owner delivered `bytes` onwards. An ACK is owed at once when the window was all but
+    /// closed, or has grown by half: the peer may be waiting.
+    pub(crate) fn consumed(&mut self, bytes: usize, mss: u16) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.unconsumed = self.unconsumed.saturating_sub(bytes);
+        let credit = self.credit();
+        if self.fin == PeerFin::Taken || credit < self.credit_min(mss) {
+            return;
+        }
+        if self.window().octets() < 2 * u32::from(mss) || credit >= self.window_max / 2 {
+            self.ack.at_once();
+        }
+    }
+
+    /// How far the right edge could move.
+    fn credit(&self) -> u32 {
+        let free = self.window_max.saturating_sub(self.unconsumed);
+        self.edge.distance_to(self.rcv_nxt + free)
+    }
+
+    /// The smallest step of the right edge: receiver SWS avoidance. RFC 9293 §3.8.6.2.2.
+    fn credit_min(&self, mss: u16) -> u32 {
+        u32::from(mss).min(self.window_max / 2).max(1)
+    }
+
+    /// The window field of a segment that goes out now: from here on the peer counts on it.
+    pub(crate) fn advertise(&mut self, mss: u16) -> u16 {
+        let credit = self.credit();
+        if credit >= self.credit_min(mss) {
+            self.edge += credit;
+        }
+        // Rounded up: rounded down, the edge would move left whenever RCV.NXT is not a multiple
+        // of the window's unit (RFC 7323 §2.4).
+        let unit = 1u32 << self.scale.shift();
+        let field = WindowSize::new(self.window().octets() + (unit - 1)).to_wire(self.scale);
+        self.edge = self.edge.latest(self.rcv_nxt + WindowSize::from_wire(field, self.scale));
+        field
+    }
+}
+
+/// The part of `payload` that is `keep` bytes long behind its first `skip`.
+fn cut<F: Frame>(payload: Payload<F>, skip: usize, keep: usize) -> Payload<F> {
+    match payload {
+        Payload::Frame { frame, range } => {
+            let start = (range.start + skip).min(range.end);
+            let end = (start + keep).min(range.end);
+            Payload::Frame { frame, range: start..end }
+        }
+        Payload::Copied(mut bytes) => {
+            bytes.drain(..skip.min(bytes.len()));
+            bytes.truncate(keep);
+            Payload::Copied(bytes)
+        }
+    }
+}
+
+/// The same bytes without their frame.
+fn copy_out<F: Frame>(payload: Payload<F>) -> Payload<F> {
+    match payload {
+        Payload::Frame { .. } => {
+            let mut bytes = Vec::with_capacity(payload.len());
+            bytes.extend_from_slice(&payload);
+            Payload::Copied(bytes)
+        }
+        Payload::Copied(bytes) => Payload::Copied(bytes),
+    }
+}
+
+/// The longest run of bytes that were copied out of several frames.
+const COPY_BYTES: usize = 16 << 10;
+/// Places that an empty queue keeps.
+const QUEUE_KEPT: usize = 8;

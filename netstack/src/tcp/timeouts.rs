@@ -1,0 +1,176 @@
+//! What a connection does when one of its timers fires, and when they are armed.
+
+use super::connection::{Due, Env, Tcb};
+use super::recovery::{Entered, Progress};
+use super::sack::Mark;
+use super::state::Signal;
+use super::timers::{Repair, Timer};
+use crate::engine::event::CloseReason;
+use crate::engine::payload::{Buffer, Frame};
+use crate::time::{Instant, Span};
+use crate::wire::tcp_options::SackPermitted;
+
+impl<F: Frame, B: Buffer> Tcb<F, B> {
+    /// Does what is due by `env.now`.
+    pub(crate) fn on_timeout(&mut self, env: &mut Env<'_, F>) {
+        // Each round takes one timer; a round may arm another that is due at once, so the number
+        // of rounds is bounded, not by trust but by count.
+        for _ in 0..ROUNDS_MAX {
+            if self.end.is_some() {
+                return;
+            }
+            let Some(timer) = self.timers.take_due(env.now) else { return };
+            match timer {
+                Timer::Repair(repair) => self.on_repair(env, repair),
+                Timer::DelayedAck => {
+                    env.counters.acks_delayed += 1;
+                    self.recv.ack.at_once();
+                }
+                Timer::Keepalive => self.on_keepalive(env),
+                Timer::Deadline => self.finish(env, Signal::Deadline, CloseReason::CloseTimeout),
+            }
+        }
+    }
+
+    fn on_repair(&mut self, env: &mut Env<'_, F>, repair: Repair) {
+        match repair {
+            Repair::Syn => self.on_syn_timeout(env),
+            Repair::Rto => self.on_rto(env),
+            Repair::LossProbe => {
+                self.due = Due::LossProbe;
+                self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
+            }
+            Repair::Reordering => self.on_reordering(env),
+            Repair::Persist => self.on_persist(env),
+        }
+    }
+
+    /// The SYN or SYN-ACK of an active open was not answered. RFC 9293 §3.8.3.
+    fn on_syn_timeout(&mut self, env: &mut Env<'_, F>) {
+        if self.stats.unanswered >= env.config.syn_retransmits_max {
+            self.finish(env, Signal::Deadline, CloseReason::HandshakeTimeout);
+            return;
+        }
+        self.stats.unanswered += 1;
+        self.rtt.back_off();
+        env.counters.handshake_retransmits += 1;
+        self.due = Due::Syn;
+    }
+
+    /// RFC 6298 §5.4 to 5.6.
+    fn on_rto(&mut self, env: &mut Env<'_, F>) {
+        if self.scoreboard.is_empty() || self.gives_up(env) {
+            return;
+        }
+        env.counters.retransmits_timeout += 1;
+        if self.scoreboard.first_mark() == Some(Mark::Sacked) {
+            // The peer reported it and yet asks for it: it has thrown it away.
+            self.scoreboard.renege();
+        }
+        self.rtt.back_off();
+        self.recovery.on_rto(self.send.snd_nxt, &mut self.scoreboard, &mut self.congestion);
+        self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
+    }
+
+    fn on_reordering(&mut self, env: &mut Env<'_, F>) {
+        let facts = self.ack_facts(env, Progress::Neither);
+        let decision =
+            self.recovery.on_reordering_timeout(&facts, &mut self.scoreboard, &mut self.congestion);
+        if decision.entered == Entered::Yes {
+            env.counters.recoveries += 1;
+        }
+        match decision.look_again {
+            Some(at) => self.arm_reordering(at),
+            None => self.arm_repair(env),
+        }
+    }
+
+    /// The window is closed. RFC 9293 §3.8.6.1.
+    fn on_persist(&mut self, env: &mut Env<'_, F>) {
+        if self.gives_up(env) {
+            return;
+        }
+        self.rtt.back_off();
+        self.due = Due::WindowProbe;
+    }
+
+    /// Whether the peer owes an answer for longer than anybody waits; ends the connection then.
+    fn gives_up(&mut self, env: &Env<'_, F>) -> bool {
+        let stuck = self.stuck_since.is_some_and(|at| env.now - at >= env.config.user_timeout);
+        if stuck {
+            self.finish(env, Signal::Deadline, CloseReason::UserTimeout);
+        }
+        stuck
+    }
+
+    /// The peer was silent, or it was not: the timer is not moved with every segment.
+    fn on_keepalive(&mut self, env: &mut Env<'_, F>) {
+        let Some(keepalive) = env.config.keepalive else { return };
+        let wanted = self.heard_at + keepalive.idle;
+        if env.now < wanted {
+            self.stats.unanswered = 0;
+            self.timers.set_keepalive(Some(wanted));
+            return;
+        }
+        if !self.scoreboard.is_empty() {
+            // Retransmission asks already. RFC 9293 §3.8.4.
+            self.timers.set_keepalive(Some(env.now + keepalive.interval));
+            return;
+        }
+        if self.stats.unanswered >= keepalive.probes_max {
+            self.finish(env, Signal::Deadline, CloseReason::KeepaliveTimeout);
+            return;
+        }
+        self.stats.unanswered += 1;
+        self.due = Due::Keepalive;
+        self.timers.set_keepalive(Some(env.now + keepalive.interval));
+    }
+
+    /// Starts the keepalive timer, if it is configured.
+    pub(super) fn start_keepalive(&mut self, env: &Env<'_, F>) {
+        let at = env.config.keepalive.map(|keepalive| env.now + keepalive.idle);
+        self.timers.set_keepalive(at);
+    }
+
+    /// Arms the repair timer for what is in flight, or stops it: RFC 6298 §5.1 to 5.3, and the
+    /// tail loss probe where it comes first. RFC 8985 §7.2.
+    pub(crate) fn arm_repair(&mut self, env: &Env<'_, F>) {
+        if self.scoreboard.is_empty() {
+            if self.timers.repair() != Some(Repair::Persist) {
+                self.timers.stop_repair();
+            }
+            return;
+        }
+        self.stuck_since.get_or_insert(env.now);
+        let rto = self.rtt.rto();
+        match self.probe_timeout() {
+            Some(pto) if pto < rto => {
+                self.timers.arm_repair(Repair::LossProbe, env.now + pto);
+            }
+            Some(_) | None => self.timers.arm_repair(Repair::Rto, env.now + rto),
+        }
+    }
+
+    /// Arms the timer for the end of a reordering window.
+    pub(super) const fn arm_reordering(&mut self, at: Instant) {
+        self.timers.arm_repair(Repair::Reordering, at);
+    }
+
+    /// How long the tail loss probe waits; `None` when there is to be none. RFC 8985 §7.2.
+    fn probe_timeout(&self) -> Option<Span> {
+        let applicable = self.options.sack == SackPermitted::Yes
+            && !self.recovery.is_active()
+            && !self.recovery.is_probing()
+            && self.scoreboard.sacked_bytes() == 0;
+        let srtt = self.rtt.srtt().filter(|_| applicable)?;
+        let single = self.scoreboard.in_flight_bytes() <= u32::from(self.mss);
+        Some(srtt * 2 + if single { ACK_DELAY_MAX } else { PROBE_SLACK })
+    }
+}
+
+/// How long a peer may delay its ACK. RFC 8985 §7.2: TLP.max_ack_delay.
+const ACK_DELAY_MAX: Span = Span::from_millis(200);
+/// What a probe adds to two round trips: the peer's and the link's scheduling.
+const PROBE_SLACK: Span = Span::from_millis(2);
+/// Timers taken in one call.
+const ROUNDS_MAX: usize = 8;

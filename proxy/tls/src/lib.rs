@@ -34,7 +34,7 @@ mod version;
 pub use alert::Alert;
 pub use error::{PeerError, ResourceError, SealError, SessionError};
 pub use failure::Reason;
-pub use handshake::{Established, Handshake, HandshakeError, Progress};
+pub use handshake::{Established, Handshake, HandshakeError, Progress, Resumption};
 pub use hibernate::{Hibernated, WakeError};
 pub use key_update::KeyUpdateRequest;
 pub use session::{Received, Sequences, Session};

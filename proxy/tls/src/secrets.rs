@@ -91,6 +91,12 @@ impl KeyMaterial {
         *self.iv
     }
 
+    /// The key itself, to compare with known ones.
+    #[cfg(test)]
+    pub(crate) fn key(&self) -> &[u8] {
+        &self.key[..self.aead.key_len()]
+    }
+
     /// The key, expanded for use.
     pub(crate) fn expand(&self) -> Result<aead::LessSafeKey, CryptoFailure> {
         let key = self.key.get(..self.aead.key_len()).ok_or(CryptoFailure)?;
@@ -109,7 +115,6 @@ impl KeyMaterial {
 }
 
 /// A traffic secret of TLS 1.3 (`*_application_traffic_secret_N`); wiped when dropped.
-#[derive(Clone)]
 pub(crate) struct TrafficSecret {
     bytes: Zeroizing<[u8; SECRET_MAX]>,
     hash: Hash,
@@ -156,7 +161,6 @@ impl TrafficSecret {
 }
 
 /// What one direction is protected with, small enough to keep for years.
-#[derive(Clone)]
 pub(crate) enum DirectionSecret {
     /// TLS 1.3.
     Traffic { secret: TrafficSecret, aead: Aead },
@@ -214,7 +218,7 @@ impl hkdf::KeyType for OutputLen {
 }
 
 /// The first application traffic secrets of a connection, as they come by.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct CapturedSecrets {
     pub(crate) client: Option<TrafficSecret>,
     pub(crate) server: Option<TrafficSecret>,

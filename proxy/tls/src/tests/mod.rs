@@ -7,6 +7,7 @@ mod hibernate;
 mod messages;
 mod names;
 mod records;
+mod secrets;
 
 use crate::Session;
 use crate::record::header::ContentType;

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Engine;
 use super::drops::DropReason;
-use super::neighbor::{Learned, Question, Source};
+use super::neighbor::{Due, Learned, Question, Source};
 use super::payload::{Buffer, Frame};
 use super::reply::{PacketBuffer, Reply};
 use crate::time::Instant;
@@ -158,12 +158,13 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         Some(end)
     }
 
-    /// Sends the questions that are due.
+    /// Sends the questions that are due, and gives up what waits for neighbours that are gone.
     pub(super) fn ask_neighbors(&mut self, now: Instant) {
-        while let Some(Question { address, to }) = self.neighbors.poll_question(now) {
-            match address {
-                IpAddr::V4(address) => self.ask_v4(address, to),
-                IpAddr::V6(address) => self.ask_v6(address, to),
+        while let Some(due) = self.neighbors.poll(now) {
+            match due {
+                Due::Ask(Question { address: IpAddr::V4(address), to }) => self.ask_v4(address, to),
+                Due::Ask(Question { address: IpAddr::V6(address), to }) => self.ask_v6(address, to),
+                Due::Failed(address) => self.unreachable(now, address),
             }
         }
     }

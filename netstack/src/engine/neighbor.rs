@@ -62,6 +62,15 @@ pub(crate) struct Question {
     pub(crate) to: Option<MacAddress>,
 }
 
+/// What is due in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// A question is to be sent.
+    Ask(Question),
+    /// A neighbour never answered: what waits for it will never be sent.
+    Failed(IpAddr),
+}
+
 /// Link addresses by IP address.
 #[derive(Debug)]
 pub(crate) struct NeighborCache {
@@ -170,8 +179,8 @@ impl NeighborCache {
         if waited { Learned::Resolved } else { Learned::Nothing }
     }
 
-    /// The next question that is due; call it until it gives `None`.
-    pub(crate) fn poll_question(&mut self, now: Instant) -> Option<Question> {
+    /// The next thing that is due; call it until it gives `None`.
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Due> {
         for (&address, entry) in &mut self.entries {
             let (asking, to) = match &mut entry.state {
                 State::Incomplete(asking) => (asking, None),
@@ -187,16 +196,16 @@ impl NeighborCache {
             }
             if asking.sent >= QUESTIONS_MAX {
                 entry.state = State::Failed { until: now + HOLD_DOWN };
-                continue;
+                return Some(Due::Failed(address));
             }
             asking.sent += 1;
             asking.due = now + RETRANSMIT;
-            return Some(Question { address, to });
+            return Some(Due::Ask(Question { address, to }));
         }
         None
     }
 
-    /// When [`NeighborCache::poll_question`] has something to do next.
+    /// When [`NeighborCache::poll`] has something to do next.
     pub(crate) fn next_due(&self) -> Option<Instant> {
         let due = |entry: &Entry| match entry.state {
             State::Incomplete(asking) | State::Probe { asking, .. } => Some(asking.due),

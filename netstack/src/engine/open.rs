@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::Engine;
 use super::config::{Connect, is_unicast};
-use super::event::ConnectError;
+use super::event::{CloseReason, ConnectError};
 use super::flows::Flow;
 use super::neighbor::Resolution;
 use super::payload::{Buffer, Frame};
@@ -16,7 +16,7 @@ use crate::tcp::header::Route;
 use crate::tcp::input::listen::receive_half;
 use crate::tcp::segment::FourTuple;
 use crate::tcp::seq::{SeqNum, WindowScale};
-use crate::tcp::state::{State, SynSent};
+use crate::tcp::state::{Signal, State, SynSent};
 use crate::tcp::timers::Repair;
 use crate::time::Instant;
 use crate::wire::ethernet::MacAddress;
@@ -152,6 +152,16 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             Resolution::Known(mac) => Ok(Way::Known(mac)),
             Resolution::Pending => Ok(Way::Pending(next_hop)),
             Resolution::Unreachable | Resolution::Full => Err(ConnectError::NoRoute),
+        }
+    }
+
+    /// A next hop does not answer: what waited for it ends.
+    pub(super) fn unreachable(&mut self, now: Instant, address: IpAddr) {
+        let waiting: Vec<ConnectionId> = self.unresolved.remove(&address).unwrap_or_default();
+        for id in waiting {
+            self.with(now, id, |tcb, env| {
+                tcb.finish(env, Signal::Abort, CloseReason::Unreachable);
+            });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
-use crate::engine::neighbor::{Learned, NeighborCache, Question, Resolution, Source};
+use crate::engine::neighbor::{Due, Learned, NeighborCache, Question, Resolution, Source};
 use crate::time::{Instant, Span};
 use crate::wire::ethernet::MacAddress;
 
@@ -22,9 +22,9 @@ fn a_neighbour_is_asked_for_and_then_known() {
     let mut cache = NeighborCache::new(4);
     assert_eq!(cache.resolve(at(0), host(1)), Resolution::Pending);
     assert_eq!(cache.next_due(), Some(at(0)));
-    let question = Question { address: host(1), to: None };
-    assert_eq!(cache.poll_question(at(0)), Some(question));
-    assert_eq!(cache.poll_question(at(0)), None);
+    let question = Due::Ask(Question { address: host(1), to: None });
+    assert_eq!(cache.poll(at(0)), Some(question));
+    assert_eq!(cache.poll(at(0)), None);
     assert_eq!(cache.resolve(at(1), host(1)), Resolution::Pending);
     assert_eq!(cache.learn(at(2), host(1), MAC, Source::Answer), Learned::Resolved);
     assert_eq!(cache.resolve(at(3), host(1)), Resolution::Known(MAC));
@@ -37,29 +37,34 @@ fn one_that_never_answers_is_left_alone_for_a_while() {
     assert_eq!(cache.resolve(at(0), host(1)), Resolution::Pending);
     let mut asked = 0;
     let mut now = at(0);
+    let mut failed = None;
     while let Some(due) = cache.next_due() {
         now = due;
-        asked += u32::from(cache.poll_question(now).is_some());
+        match cache.poll(now) {
+            Some(Due::Ask(_)) => asked += 1,
+            Some(Due::Failed(address)) => failed = Some(address),
+            None => panic!("something was due"),
+        }
     }
-    assert_eq!((asked, now), (3, at(3_000)));
+    assert_eq!((asked, failed, now), (3, Some(host(1)), at(3_000)));
     assert_eq!(cache.resolve(now, host(1)), Resolution::Unreachable);
     let later = now + Span::from_secs(3);
     assert_eq!(cache.resolve(later, host(1)), Resolution::Pending);
-    assert!(cache.poll_question(later).is_some());
+    assert!(cache.poll(later).is_some());
 }
 
 #[test]
 fn an_old_answer_is_used_while_it_is_checked() {
     let mut cache = NeighborCache::new(4);
     let old = at(30_000);
-    let question = |to| Some(Question { address: host(1), to });
+    let question = |to| Some(Due::Ask(Question { address: host(1), to }));
     assert_eq!(cache.learn(at(0), host(1), MAC, Source::Question), Learned::Nothing);
     assert_eq!(cache.resolve(old, host(1)), Resolution::Known(MAC));
-    assert_eq!(cache.poll_question(old), question(Some(MAC)));
+    assert_eq!(cache.poll(old), question(Some(MAC)));
     assert_eq!(cache.resolve(old, host(1)), Resolution::Known(MAC));
-    assert_eq!(cache.poll_question(at(31_000)), question(Some(MAC)));
+    assert_eq!(cache.poll(at(31_000)), question(Some(MAC)));
     // The last question goes to everybody, and the neighbour has moved.
-    assert_eq!(cache.poll_question(at(32_000)), question(None));
+    assert_eq!(cache.poll(at(32_000)), question(None));
     assert_eq!(cache.learn(at(32_500), host(1), OTHER_MAC, Source::Answer), Learned::Nothing);
     assert_eq!(cache.resolve(at(32_500), host(1)), Resolution::Known(OTHER_MAC));
 }

@@ -1,0 +1,213 @@
+//! One direction of the link, and everything that goes wrong on it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use netstack::{Instant, Link, Span, Train};
+
+use crate::random::Random;
+
+/// What goes wrong, in frames of a thousand, and how long the way is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Impairments {
+    /// Frames that never arrive.
+    pub(crate) loss: u64,
+    /// Frames that arrive twice.
+    pub(crate) duplication: u64,
+    /// Frames that overtake or are overtaken.
+    pub(crate) reordering: u64,
+    /// Frames that arrive with a bit changed.
+    pub(crate) corruption: u64,
+    /// Trains of which only a part is taken.
+    pub(crate) busy: u64,
+    /// The time of the way.
+    pub(crate) delay: Span,
+    /// What the way may take longer, without overtaking.
+    pub(crate) jitter: Span,
+    /// The narrowest place, if there is one.
+    pub(crate) bottleneck: Option<Bottleneck>,
+}
+
+/// A narrow place with a queue before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bottleneck {
+    /// What passes it.
+    pub(crate) bytes_per_ms: u64,
+    /// What may wait before it; more is lost.
+    pub(crate) queue_bytes: u64,
+}
+
+impl Impairments {
+    /// A good link.
+    pub(crate) const NONE: Self = Self {
+        loss: 0,
+        duplication: 0,
+        reordering: 0,
+        corruption: 0,
+        busy: 0,
+        delay: Span::from_millis(5),
+        jitter: Span::ZERO,
+        bottleneck: None,
+    };
+
+    /// A bad link of any kind: each impairment is there or not.
+    pub(crate) fn any(random: &mut Random) -> Self {
+        let mut up_to = |max: u64| if random.chance(500) { random.within(0..max) } else { 0 };
+        Self {
+            loss: up_to(80),
+            duplication: up_to(50),
+            reordering: up_to(100),
+            corruption: up_to(20),
+            busy: up_to(300),
+            delay: Span::from_micros(20 + up_to(60_000)),
+            jitter: Span::from_micros(up_to(5_000)),
+            bottleneck: None,
+        }
+    }
+}
+
+/// A frame on its way.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Flying {
+    arrival: Instant,
+    /// Decides between equal arrivals.
+    number: u64,
+    bytes: Vec<u8>,
+}
+
+/// One direction of the link.
+#[derive(Debug)]
+pub(crate) struct Cable {
+    impairments: Impairments,
+    random: Random,
+    flying: BinaryHeap<Reverse<Flying>>,
+    /// Frames taken so far.
+    frames: u64,
+    /// When the last frame that was not reordered arrives.
+    last_arrival: Instant,
+    /// When the bottleneck is free.
+    free_at: Instant,
+    /// The time of the transmission that goes on.
+    now: Instant,
+    /// Whether the link is cut.
+    cut: bool,
+    /// The first segment that was taken, for those who want to look at it.
+    first_segment: Option<Vec<u8>>,
+}
+
+impl Cable {
+    /// A cable with nothing on it.
+    pub(crate) fn new(impairments: Impairments, random: Random) -> Self {
+        Self {
+            impairments,
+            random,
+            flying: BinaryHeap::new(),
+            frames: 0,
+            last_arrival: Instant::ORIGIN,
+            free_at: Instant::ORIGIN,
+            now: Instant::ORIGIN,
+            cut: false,
+            first_segment: None,
+        }
+    }
+
+    /// The link as the sender sees it at `now`.
+    pub(crate) fn at(&mut self, now: Instant) -> &mut Self {
+        self.now = now;
+        self
+    }
+
+    /// Nothing arrives from here on, not even what is on its way.
+    pub(crate) fn cut(&mut self) {
+        self.cut = true;
+        self.flying.clear();
+    }
+
+    /// When the next frame arrives.
+    pub(crate) fn next_arrival(&self) -> Option<Instant> {
+        self.flying.peek().map(|Reverse(frame)| frame.arrival)
+    }
+
+    /// The next frame that has arrived.
+    pub(crate) fn arrived(&mut self, now: Instant) -> Option<Vec<u8>> {
+        if self.next_arrival()? > now {
+            return None;
+        }
+        self.flying.pop().map(|Reverse(frame)| frame.bytes)
+    }
+
+    /// Frames that were put on the cable, lost ones included.
+    pub(crate) fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// The first segment that was put on the cable.
+    pub(crate) fn first_segment(&self) -> Option<&[u8]> {
+        self.first_segment.as_deref()
+    }
+
+    /// Puts a frame on the cable, or loses it.
+    fn put(&mut self, bytes: Vec<u8>) {
+        self.frames += 1;
+        if self.cut || self.random.chance(self.impairments.loss) {
+            return;
+        }
+        let Some(departure) = self.pass_bottleneck(bytes.len() as u64) else { return };
+        if self.random.chance(self.impairments.duplication) {
+            self.fly(departure, bytes.clone());
+        }
+        self.fly(departure, bytes);
+    }
+
+    /// When a frame leaves the bottleneck; `None` when its queue is full.
+    fn pass_bottleneck(&mut self, bytes: u64) -> Option<Instant> {
+        let Some(bottleneck) = self.impairments.bottleneck else { return Some(self.now) };
+        let waiting_us = (self.free_at - self.now).as_micros();
+        if waiting_us * bottleneck.bytes_per_ms / 1_000 + bytes > bottleneck.queue_bytes {
+            return None;
+        }
+        let start = self.free_at.max(self.now);
+        self.free_at = start + Span::from_nanos(bytes * 1_000_000 / bottleneck.bytes_per_ms);
+        Some(self.free_at)
+    }
+
+    /// Sends a copy on its way.
+    fn fly(&mut self, departure: Instant, mut bytes: Vec<u8>) {
+        let Impairments { delay, jitter, reordering, corruption, .. } = self.impairments;
+        // ARP has no checksum, and the Ethernet header's is not modelled: those stay whole.
+        let is_ip = bytes.get(12..14) != Some(&[8, 6]);
+        if is_ip && self.random.chance(corruption) {
+            let at = self.random.within(14..bytes.len() as u64);
+            bytes[usize::try_from(at).expect("below a length")] ^= 1 << self.random.within(0..8);
+        }
+        let jitter = Span::from_nanos(self.random.within(0..jitter.as_nanos() + 1));
+        let arrival = if self.random.chance(reordering) {
+            departure + delay + jitter + Span::from_nanos(self.random.within(0..10_000_000))
+        } else {
+            self.last_arrival = self.last_arrival.max(departure + delay + jitter);
+            self.last_arrival
+        };
+        self.flying.push(Reverse(Flying { arrival, number: self.frames, bytes }));
+    }
+}
+
+impl Link for Cable {
+    fn transmit(&mut self, train: &Train<'_>) -> usize {
+        let segments = train.segments();
+        let taken = if self.random.chance(self.impairments.busy) {
+            usize::try_from(self.random.within(0..segments as u64 + 1)).expect("below a length")
+        } else {
+            segments
+        };
+        for index in 0..taken {
+            let len = train.segment_len(index);
+            let mut bytes = vec![0xaa; len];
+            assert_eq!(train.write_segment(index, &mut bytes), Some(len), "the frame fits");
+            if train.is_tcp() && self.first_segment.is_none() {
+                self.first_segment = Some(bytes.clone());
+            }
+            self.put(bytes);
+        }
+        taken
+    }
+}

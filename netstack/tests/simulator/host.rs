@@ -1,0 +1,308 @@
+//! An engine with its owner.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use netstack::{
+    AddressOwner, ChecksumPolicy, Config, Connect, ConnectionId, Engine, Event, Instant, Interface,
+    Limits, Listen, ListenerId, MacAddress, Span, TcpConfig, Transmitted, Verdict,
+};
+
+use crate::app::{App, Outcome, Plan, Reader, octet};
+use crate::cable::Cable;
+use crate::memory::{Alive, Counted};
+use crate::random::Random;
+
+/// The port that servers listen on.
+pub(crate) const PORT: u16 = 443;
+
+/// What makes a host.
+#[derive(Clone, Debug)]
+pub(crate) struct HostConfig {
+    /// Its link address and its IP address: 1 or 2.
+    pub(crate) number: u8,
+    /// Times and sizes.
+    pub(crate) tcp: TcpConfig,
+    /// Limits.
+    pub(crate) limits: Limits,
+    /// The largest packet.
+    pub(crate) mtu_bytes: u16,
+    /// What its clock is ahead of the simulation's.
+    pub(crate) clock_offset: Span,
+    /// The secret.
+    pub(crate) seed: [u8; 32],
+}
+
+impl HostConfig {
+    /// A host with the defaults.
+    pub(crate) fn new(number: u8) -> Self {
+        Self {
+            number,
+            tcp: TcpConfig::default(),
+            limits: Limits { connections_max: 4_096, time_wait_max: 4_096, ..Limits::default() },
+            mtu_bytes: 1_500,
+            clock_offset: Span::from_secs(1_000),
+            seed: [number; 32],
+        }
+    }
+}
+
+/// Which IP version a connection uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// An engine with its owner.
+pub(crate) struct Host {
+    pub(crate) engine: Engine<Counted, Counted>,
+    /// Frames that the engine or the owner holds.
+    pub(crate) frames: Alive,
+    /// Records that the engine holds.
+    pub(crate) records: Alive,
+    pub(crate) listeners: Vec<ListenerId>,
+    /// How accepted connections behave.
+    pub(crate) server_plan: Plan,
+    number: u8,
+    clock_offset: Span,
+    apps: BTreeMap<usize, (ConnectionId, App)>,
+    /// What became of the connections that are over.
+    pub(crate) outcomes: Vec<Outcome>,
+    /// When the link may have room again.
+    retry_at: Option<Instant>,
+    random: Random,
+}
+
+impl Host {
+    /// A host that listens on [`PORT`] for both versions.
+    pub(crate) fn new(config: HostConfig, server_plan: Plan, random: Random) -> Self {
+        let HostConfig { number, tcp, limits, mtu_bytes, clock_offset, seed } = config;
+        let interface = Interface {
+            mac: MacAddress([2, 0, 0, 0, 0, number]),
+            mtu_bytes,
+            addresses: vec![(address(number, Family::V4), 24), (address(number, Family::V6), 64)],
+            gateway_v4: None,
+            gateway_v6: None,
+            owner: AddressOwner::Engine,
+            checksum: ChecksumPolicy::Verify,
+        };
+        let config = Config { interface, tcp, limits, seed };
+        let now = Instant::ORIGIN + clock_offset;
+        let mut engine = Engine::new(config, now).expect("a configuration that works");
+        let listen = |family| Listen {
+            address: SocketAddr::new(address(number, family), PORT),
+            half_open_max: 4_096,
+            connections_max: 4_096,
+            name: 0,
+        };
+        let listeners = [Family::V4, Family::V6].map(|family| engine.listen(listen(family)));
+        Self {
+            engine,
+            frames: Alive::default(),
+            records: Alive::default(),
+            listeners: listeners.into_iter().map(|id| id.expect("nobody else listens")).collect(),
+            server_plan,
+            number,
+            clock_offset,
+            apps: BTreeMap::new(),
+            outcomes: Vec::new(),
+            retry_at: None,
+            random,
+        }
+    }
+
+    /// The time of this host's clock.
+    fn clock(&self, now: Instant) -> Instant {
+        now + self.clock_offset
+    }
+
+    /// Opens a connection from port `local` to port `remote` of the other host; port 0 is any.
+    pub(crate) fn connect(&mut self, now: Instant, family: Family, ports: Ports, plan: Plan) {
+        let connect = Connect {
+            local: SocketAddr::new(address(self.number, family), ports.local),
+            remote: SocketAddr::new(address(3 - self.number, family), ports.remote),
+        };
+        let now = self.clock(now);
+        let id = self.engine.connect(now, connect).expect("a connection can be opened");
+        let former = self.apps.insert(id.index(), (id, App::new(plan, now)));
+        assert!(former.is_none(), "no two connections share an index");
+    }
+
+    /// Takes a frame from the link.
+    pub(crate) fn receive(&mut self, now: Instant, bytes: Vec<u8>) {
+        let now = self.clock(now);
+        let frame = self.frames.hold(bytes);
+        match self.engine.handle_frame(now, frame) {
+            Verdict::Taken => {}
+            Verdict::Unclaimed(unclaimed) => self.engine.handle_unclaimed(now, unclaimed.frame),
+        }
+    }
+
+    /// When this host wants to run.
+    pub(crate) fn next_run(&self) -> Option<Instant> {
+        let engine = self.engine.poll_timeout().map(|at| at - self.clock_offset);
+        let apps = self.apps.values().filter_map(|(_, app)| app.wakes_at());
+        let apps = apps.map(|at| at - self.clock_offset).min();
+        [engine, apps, self.retry_at].into_iter().flatten().min()
+    }
+
+    /// Does what is due: timers, events, the owner's work, transmission.
+    pub(crate) fn run(&mut self, now: Instant, cable: &mut Cable) {
+        let clock = self.clock(now);
+        if self.engine.poll_timeout().is_some_and(|at| at <= clock) {
+            self.engine.handle_timeout(clock);
+        }
+        // The owner acts on each event as it comes: an id is dead once its end was taken.
+        while let Some(event) = self.engine.poll_event() {
+            if let Some(index) = self.take_event(clock, event) {
+                self.drive(clock, index);
+            }
+        }
+        let due = |app: &App| app.wakes_at().is_some_and(|at| at <= clock);
+        let woken = self.apps.iter().filter(|(_, (_, app))| due(app));
+        let woken: Vec<usize> = woken.map(|(index, _)| *index).collect();
+        for index in woken {
+            self.drive(clock, index);
+        }
+        self.retry_at = match self.engine.poll_transmit(clock, cable.at(now)) {
+            Transmitted::Done => None,
+            Transmitted::LinkFull => Some(now + Span::from_micros(50)),
+        };
+        assert_eq!(self.engine.counters().invariants_broken, 0, "the engine contradicts itself");
+    }
+
+    /// What has become so far of connections that live.
+    pub(crate) fn living(&self) -> impl Iterator<Item = &Outcome> {
+        self.apps.values().map(|(_, app)| &app.outcome)
+    }
+
+    /// Takes an event in; gives the connection that has something to do.
+    fn take_event(&mut self, clock: Instant, event: Event) -> Option<usize> {
+        match event {
+            Event::Accepted { id, listener } => {
+                assert!(self.listeners.contains(&listener), "one of our listeners");
+                let app = App::new(self.server_plan, clock);
+                let former = self.apps.insert(id.index(), (id, app));
+                assert!(former.is_none(), "no two connections share an index");
+                self.app(id).open = true;
+                Some(id.index())
+            }
+            Event::Connected { id } => {
+                self.app(id).open = true;
+                Some(id.index())
+            }
+            Event::Readable { id } => {
+                self.app(id).readable = true;
+                Some(id.index())
+            }
+            Event::Writable { id } | Event::PeerFinished { id } => Some(id.index()),
+            Event::Closed { id, reason } => {
+                let (known, mut app) = self.apps.remove(&id.index()).expect("closed only once");
+                assert_eq!(known, id, "the connection of that index");
+                app.outcome.closed = Some(reason);
+                self.outcomes.push(app.outcome);
+                None
+            }
+        }
+    }
+
+    /// The owner's side of a connection.
+    fn app(&mut self, id: ConnectionId) -> &mut App {
+        let (known, app) = self.apps.get_mut(&id.index()).expect("an event of a living connection");
+        assert_eq!(*known, id, "the connection of that index");
+        app
+    }
+
+    /// Lets the owner of a connection act.
+    fn drive(&mut self, now: Instant, index: usize) {
+        let Self { engine, apps, outcomes, records, random, .. } = self;
+        let Some((id, app)) = apps.get_mut(&index) else { return };
+        let id = *id;
+        if !app.open {
+            return;
+        }
+        read(engine, now, id, app);
+        if app.wants_abort() {
+            engine.abort(now, id);
+            return;
+        }
+        write(engine, now, id, app, records, random);
+        if app.wants_shutdown() {
+            app.shut_down = true;
+            engine.shutdown(now, id);
+        }
+        if app.wants_to_let_go() {
+            engine.close(now, id);
+            app.outcome.let_go = true;
+            outcomes.push(app.outcome);
+            apps.remove(&index);
+        }
+    }
+}
+
+/// Reads as the plan has it.
+fn read(engine: &mut Engine<Counted, Counted>, now: Instant, id: ConnectionId, app: &mut App) {
+    while app.readable && now >= app.reads_at {
+        match engine.recv(id) {
+            Some(payload) => {
+                assert!(!payload.is_empty(), "a payload holds something");
+                app.take(&payload);
+                engine.consumed(now, id, payload.len());
+                if let Reader::Paced(pause) = app.plan.reader {
+                    app.reads_at = now + pause;
+                }
+            }
+            None => app.readable = false,
+        }
+    }
+    app.outcome.peer_finished = engine.recv_finished(id);
+}
+
+/// Queues what there is room for.
+fn write(
+    engine: &mut Engine<Counted, Counted>,
+    now: Instant,
+    id: ConnectionId,
+    app: &mut App,
+    records: &Alive,
+    random: &mut Random,
+) {
+    while app.outcome.queued < app.plan.send_bytes {
+        let room = engine.send_view(id).map_or(0, |view| view.room_bytes as u64);
+        let left = app.plan.send_bytes - app.outcome.queued;
+        let len = random.within(1..app.plan.buffer_max + 1).min(left).min(room);
+        if len == 0 {
+            return;
+        }
+        let bytes = (app.outcome.queued..app.outcome.queued + len).map(octet).collect();
+        match engine.send(now, id, records.hold(bytes)) {
+            Ok(()) => app.outcome.queued += len,
+            Err(error) => panic!("there was room: {error:?}"),
+        }
+    }
+}
+
+/// The two ports of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    /// Ours; 0 is any.
+    pub(crate) local: u16,
+    /// The other host's.
+    pub(crate) remote: u16,
+}
+
+impl Ports {
+    /// Any port of ours to the one that servers listen on.
+    pub(crate) const TO_SERVER: Self = Self { local: 0, remote: PORT };
+}
+
+/// The address of a host.
+fn address(number: u8, family: Family) -> IpAddr {
+    match family {
+        Family::V4 => IpAddr::from([192, 0, 2, number]),
+        Family::V6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(number)]),
+    }
+}

@@ -152,10 +152,11 @@ impl Reason {
         }
     }
 
-    /// What a fatal alert of the peer tells.
+    /// What an alert tells with which the peer gave up.
     #[must_use]
     pub const fn from_peer_alert(alert: Alert) -> Self {
         match alert {
+            Alert::CloseNotify | Alert::UserCanceled => Self::ClosedEarly,
             Alert::BadCertificate
             | Alert::UnsupportedCertificate
             | Alert::CertificateRevoked

@@ -122,6 +122,27 @@ fn handshakes_in_single_bytes_connect() {
 }
 
 #[test]
+fn a_hello_split_over_many_records_connects() {
+    for fragment_len in [1, 7, 500] {
+        let identity = Identity::new(KeyKind::Ecdsa);
+        let mut peer = rustls_client(Parameters::TLS13.client(&identity));
+        let in_one_record = drain(&mut peer);
+        let hello = in_one_record[5..]
+            .chunks(fragment_len)
+            .flat_map(|part| {
+                let length = u16::try_from(part.len()).expect("short").to_be_bytes();
+                [&[22, 3, 1], length.as_slice(), part].concat()
+            })
+            .collect();
+        let config = prepared_server(Parameters::TLS13.server(&identity));
+        let mut ours = Handshake::server(config, hello).expect("a handshake");
+        let mut done = handshake(&mut ours, &mut peer, 3).expect("a connection");
+        assert_eq!(done.server_name.as_deref(), Some(common::NAME));
+        exchange(&mut done, &mut peer);
+    }
+}
+
+#[test]
 fn a_wrong_guess_of_the_group_costs_a_retry() {
     let identity = Identity::new(KeyKind::Ecdsa);
     let mut peer = rustls_client(Parameters::TLS13.client(&identity));

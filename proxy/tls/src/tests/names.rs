@@ -35,7 +35,7 @@ fn the_list_of_reasons_is_whole_and_its_labels_differ() {
 #[test]
 fn reasons_follow_the_blame() {
     let rustls = |error| HandshakeError::Rustls(error).reason();
-    use rustls::{CertificateError, Error, PeerIncompatible, PeerMisbehaved};
+    use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible, PeerMisbehaved};
     let cases = [
         (PeerIncompatible::NoCipherSuitesInCommon.into(), Reason::NoSharedCipher),
         (PeerIncompatible::NoKxGroupsInCommon.into(), Reason::NoSharedGroup),
@@ -47,6 +47,10 @@ fn reasons_follow_the_blame() {
         (CertificateError::BadSignature.into(), Reason::BadCertificate),
         (Error::NoCertificatesPresented, Reason::CertificateRequired),
         (Error::DecryptError, Reason::DecryptError),
+        (Error::AlertReceived(AlertDescription::CloseNotify), Reason::ClosedEarly),
+        (Error::AlertReceived(AlertDescription::UnknownCA), Reason::PeerRejectedCertificate),
+        (Error::AlertReceived(AlertDescription::HandshakeFailure), Reason::PeerFoundNothingShared),
+        (Error::AlertReceived(AlertDescription::InternalError), Reason::PeerAlert),
         (Error::NoApplicationProtocol, Reason::NoSharedAlpn),
         (Error::PeerSentOversizedRecord, Reason::RecordOverflow),
         (Error::FailedToGetRandomBytes, Reason::Internal),

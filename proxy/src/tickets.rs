@@ -5,6 +5,9 @@
 //! authenticated with each ticket, and another policy can't open it. RFC 8446 §4.6.1 (TLS 1.3),
 //! RFC 5077 (TLS 1.2).
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -3,6 +3,8 @@
 mod facts;
 mod pem;
 mod resolver;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -32,6 +32,8 @@ pub(crate) mod reader;
 pub(crate) mod report;
 pub(crate) mod snapshot;
 pub(crate) mod source;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod units;
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,8 @@ pub(crate) mod name;
 pub(crate) mod policy;
 pub(crate) mod route;
 pub(crate) mod table;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -62,10 +62,10 @@ impl TlsPolicy {
         config.ticketer = Arc::new(PolicyTickets::new(tickets, id));
         // Tickets carry the state; nothing is remembered here.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        // The record layer is our own.
-        config.enable_secret_extraction = true;
         // 0-RTT data can be replayed, so none is ever accepted.
         config.max_early_data_size = 0;
+        // The record layer is our own.
+        weir_tls::handshake::prepare_server(&mut config);
         Ok(config)
     }
 

@@ -1,3 +1,64 @@
-//! Load harness: open-loop TLS load and honest latency figures.
+//! Load harness: TLS load on any HTTPS address, and honest latency figures.
+//!
+//! `run` loads one address over kernel sockets; `compare` measures weir beside nginx. What is loaded
+//! is in [`scenario`], when a request is due in [`schedule`], one peer in [`client`], what was
+//! measured in [`record`], how it is told in [`report`].
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod client;
+mod compare;
+mod http;
+mod record;
+mod report;
+mod run;
+mod scenario;
+mod schedule;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "weir-bench", version, about = "TLS load and honest latency figures")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Loads one HTTPS address.
+    ///
+    /// Example: weir-bench run https://one.example:443/ --connect 192.0.2.1:443 --ca ca.pem
+    /// --connections 100 --duration 10s --mode keepalive --rate 5000
+    Run(scenario::RunArguments),
+    /// Measures weir beside nginx, in namespaces of its own; needs root.
+    Compare(compare::CompareArguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Verb::Run(arguments) => run_one(&arguments),
+        Verb::Compare(arguments) => compare::compare(&arguments).map_err(|error| error.to_string()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weir-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_one(arguments: &scenario::RunArguments) -> Result<(), String> {
+    let scenario = scenario::Scenario::try_from(arguments).map_err(|error| error.to_string())?;
+    let report = run::run(&scenario);
+    if arguments.json {
+        println!("{}", report.to_json());
+    } else {
+        print!("{report}");
+    }
+    if report.has_succeeded() { Ok(()) } else { Err("not one operation succeeded".to_owned()) }
+}

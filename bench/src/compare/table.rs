@@ -1,0 +1,127 @@
+//! The comparison as a page.
+
+use std::fmt::Write;
+
+use super::subject::Subject;
+use super::topology::Facts;
+use super::{CompareArguments, Measurement, WORK};
+use crate::scenario::Mode;
+
+/// The page: how it was measured, on what, and the table.
+pub(super) fn render(
+    arguments: &CompareArguments,
+    measurements: &[Measurement],
+    facts: &Facts,
+) -> String {
+    let mut page = String::from("# weir beside nginx\n\n");
+    let mut put = |text: std::fmt::Arguments<'_>| {
+        page.write_fmt(text).expect("a string takes everything");
+        page.push('\n');
+    };
+    let Facts { machine, commit, weir, nginx, busy_before } = facts;
+    put(format_args!(
+        "Written by `bench/compare`: {} rounds of {} s for each proxy and kind of work, in turn; a\n\
+         cell is the median of the rounds, with the lowest and the highest.\n",
+        arguments.rounds,
+        arguments.duration.as_secs_f64()
+    ));
+    put(format_args!(
+        "- Client and edge are network namespaces joined by a veth pair (MTU 1500); the proxy is alone\n  \
+           on core {}, client and backend (nginx, loopback) share core {}; cubic everywhere.\n\
+         - nginx terminates TLS in its stream module: it forwards bytes, as weir does. One worker each.\n\
+         - Both speak what `openssl` of Debian 12 knows too: {}.\n\
+         - Closed loop: each connection asks again when it has its answer. Throughput and CPU compare;\n  \
+           latencies under such a load would not mean anything, and are left out.\n\
+         - On veth the sender's core does the receiver's softirq work too, for both proxies. Therefore\n  \
+           CPU is given twice: the proxy's own threads, and everything on both cores.\n\
+         - Failed operations are in the last column; a comparison with any is worth nothing.\n",
+        arguments.proxy_core,
+        arguments.peer_core,
+        tls_of(measurements)
+    ));
+    put(format_args!(
+        "Machine: {} cores, {}, kernel {}; {:.0} % busy with other things before the run.\n\
+         Commit {commit}; {weir}; {nginx}.\n",
+        machine.cores,
+        machine.processor,
+        machine.kernel,
+        busy_before * 100.0
+    ));
+    put(format_args!(
+        "| work | proxy | throughput | proxy CPU | CPU of both cores | failed |\n\
+         | --- | --- | --- | --- | --- | --- |"
+    ));
+    for (mode, connections) in WORK {
+        for subject in [Subject::Weir, Subject::Nginx] {
+            let rounds: Vec<_> =
+                measurements.iter().filter(|m| (m.subject, m.mode) == (subject, mode)).collect();
+            if !rounds.is_empty() {
+                put(format_args!("{}", row(subject, (mode, connections), &rounds)));
+            }
+        }
+    }
+    page
+}
+
+fn row(subject: Subject, (mode, connections): (Mode, u32), rounds: &[&Measurement]) -> String {
+    let work = match mode {
+        Mode::Keepalive => format!("requests of 1 KiB on {connections} kept connections"),
+        Mode::Connect => format!("new connections, {connections} at once, a full handshake each"),
+        Mode::Bulk => format!("answers of 16 MiB on {connections} connections"),
+    };
+    let throughput = spread(rounds, |m| match mode {
+        Mode::Bulk => m.report.gigabits_per_second(),
+        Mode::Keepalive | Mode::Connect => m.report.operations_per_second(),
+    });
+    let per = |m: &Measurement, microseconds: f64| match mode {
+        Mode::Bulk => microseconds / (m.report.bytes as f64 / 1e6),
+        Mode::Keepalive | Mode::Connect => microseconds / m.report.operations as f64,
+    };
+    let proxy = spread(rounds, |m| per(m, m.cpu.process.as_secs_f64() * 1e6));
+    let both = spread(rounds, |m| per(m, m.cpu.cores.as_secs_f64() * 1e6));
+    let failed: u64 = rounds.iter().flat_map(|m| m.report.failures.values()).sum();
+    let (rate, cost) = match mode {
+        Mode::Bulk => ("Gb/s", "us/MB"),
+        Mode::Keepalive | Mode::Connect => ("/s", "us"),
+    };
+    format!(
+        "| {work} | {subject} | {throughput} {rate} | {proxy} {cost} | {both} {cost} | {failed} |"
+    )
+}
+
+/// The median, and the ends if there is more than one.
+fn spread(rounds: &[&Measurement], value: impl Fn(&Measurement) -> f64) -> String {
+    let mut values: Vec<f64> = rounds.iter().map(|m| value(m)).collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let median = match values.as_slice() {
+        [] => return "none".to_owned(),
+        [only] => return digits(*only),
+        even if even.len() % 2 == 0 => (even[middle - 1] + even[middle]) / 2.0,
+        odd => odd[middle],
+    };
+    let [lowest, highest] = [values[0], values[values.len() - 1]].map(digits);
+    format!("{} ({lowest} to {highest})", digits(median))
+}
+
+/// Three digits that mean something.
+fn digits(value: f64) -> String {
+    match value {
+        _ if value >= 100.0 => format!("{value:.0}"),
+        _ if value >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// What was negotiated: once, if it was always the same.
+fn tls_of(measurements: &[Measurement]) -> String {
+    let mut found: Vec<String> = Vec::new();
+    for Measurement { report, .. } in measurements {
+        let text =
+            format!("{} {} {}", report.tls.version, report.tls.cipher_suite, report.tls.group);
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    found.join(" or ")
+}

@@ -36,12 +36,12 @@ step_done() {
 
 # Packages of the sections named, one a line.
 packages_for() {
-    local package section wanted
-    while read -r package section _; do
+    local package sections wanted
+    while read -r package sections _; do
         for wanted in "$@"; do
-            [[ $section != "$wanted" ]] || printf '%s\n' "$package"
+            [[ ,$sections, != *,$wanted,* ]] || printf '%s\n' "$package"
         done
-    done < <(sed 's/#.*//' "$root/deploy/packages")
+    done < <(sed 's/#.*//' "$root/deploy/packages") | sort --unique
 }
 
 is_installed() {

@@ -428,8 +428,9 @@ impl ProvidedRing {
         self.entries
     }
 
-    /// Lends free buffers to the kernel until it has `wanted` (or the ring or the class is full).
-    pub(crate) fn fill(&self, wanted: usize) {
+    /// Lends free buffers to the kernel until it has `wanted`, the ring is full or the class used
+    /// up; how many it has then.
+    pub(crate) fn fill(&self, wanted: usize) -> usize {
         let group = self.pool.group(self.class);
         let wanted = wanted.min(usize::from(self.entries));
         let mut lent = false;
@@ -443,6 +444,7 @@ impl ProvidedRing {
         if lent {
             self.publish();
         }
+        group.kernel.get()
     }
 
     /// Takes back the buffer that a completion named, with what was received into it.

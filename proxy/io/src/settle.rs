@@ -119,8 +119,10 @@ impl<S: StableDeref<Target = [u8]> + 'static> Ring<S> {
             let payload_len = result.unwrap_or(0);
             self.provided[class.index()].received(index, payload_len)
         });
-        // The kernel's ring ran empty within a turn, but there are buffers to fill it again.
-        if result == Err(Errno::NOBUFS) && ended == Ended::No && self.pool().free(class) > 0 {
+        // The kernel's ring ran empty within a turn. It is filled first: the entry may be submitted
+        // at once, and would come back here for ever.
+        let ran_empty = result == Err(Errno::NOBUFS) && ended == Ended::No;
+        if ran_empty && self.provided[class.index()].fill(self.armed[class.index()]) > 0 {
             self.counters.receives_rearmed += 1;
             self.submit(id);
             return None;
@@ -177,6 +179,10 @@ impl<S: StableDeref<Target = [u8]> + 'static> Ring<S> {
         while let Some(mut settling) = self.settling.pop_front() {
             let state = Rc::clone(&settling.socket);
             if let Some(completion) = self.settle_head(&state, &mut settling.outcome) {
+                if state.sends.get().head.is_none() {
+                    // What is sent from here on has no part in how these ended.
+                    settling.outcome = Outcome::Sent(0);
+                }
                 self.settling.push_front(settling);
                 self.release(state);
                 return Some(completion);

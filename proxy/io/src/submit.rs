@@ -165,7 +165,7 @@ impl<S: StableDeref<Target = [u8]> + 'static> Ring<S> {
     /// Lends the kernel a buffer for each armed receive, as far as there are.
     pub(crate) fn lend_buffers(&self) {
         for (ring, armed) in self.provided.iter().zip(self.armed) {
-            ring.fill(armed);
+            let _lent: usize = ring.fill(armed);
         }
     }
 

@@ -197,43 +197,69 @@ fn a_configuration_that_was_not_prepared_is_refused() {
     assert!(matches!(error, HandshakeError::NotPrepared));
 }
 
+/// Which flight of a peer is mutated.
+#[derive(Clone, Copy, Debug)]
+enum Flight {
+    ClientHello,
+    ClientFinished,
+    ServerHello,
+}
+
+/// Our side in front of `flight`, and the flight as rustls sent it.
+fn before(flight: Flight, parameters: Parameters) -> (Handshake, Vec<u8>) {
+    let identity = common::shared_identity();
+    let server = || prepared_server(parameters.server(identity));
+    let mut out = Vec::new();
+    match flight {
+        Flight::ClientHello => {
+            let mut peer = rustls_client(parameters.client(identity));
+            let ours = Handshake::server(server(), Vec::new()).expect("a handshake");
+            (ours, drain(&mut peer))
+        }
+        Flight::ClientFinished => {
+            let mut peer = rustls_client(parameters.client(identity));
+            let mut ours = Handshake::server(server(), drain(&mut peer)).expect("a handshake");
+            assert!(ours.advance::<Vec<u8>>(&[], &mut out).is_ok());
+            feed(&mut peer, &out).expect("our flight");
+            (ours, drain(&mut peer))
+        }
+        Flight::ServerHello => {
+            let mut peer = rustls_server(parameters.server(identity));
+            let config = prepared_client(parameters.client(identity));
+            let mut ours = Handshake::client(config, name()).expect("a handshake");
+            assert!(ours.advance::<Vec<u8>>(&[], &mut out).is_ok());
+            feed(&mut peer, &out).expect("our hello");
+            (ours, drain(&mut peer))
+        }
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 500,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_mutated_flight_never_panics(
-        first in any::<bool>(),
+        flight in prop::sample::select(
+            vec![Flight::ClientHello, Flight::ClientFinished, Flight::ServerHello]
+        ),
         tls13 in any::<bool>(),
         mutations in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         chunk_len in 1_usize..2000,
     ) {
         let parameters = if tls13 { Parameters::TLS13 } else { Parameters::TLS12 };
-        let identity = common::shared_identity();
-        let mut peer = rustls_client(parameters.client(identity));
-        let config = prepared_server(parameters.server(identity));
-        let mutate = |mut bytes: Vec<u8>| {
-            for (at, value) in &mutations {
-                let at = at.index(bytes.len());
-                bytes[at] = *value;
-            }
-            bytes
-        };
+        let (mut ours, mut bytes) = before(flight, parameters);
+        for (at, value) in mutations {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
         let mut out = Vec::new();
-        if first {
-            let mut ours = Handshake::server(config, Vec::new()).expect("a handshake");
-            for chunk in mutate(drain(&mut peer)).chunks(chunk_len) {
-                if ours.advance::<Vec<u8>>(chunk, &mut out).is_err() {
-                    break;
-                }
-            }
-        } else {
-            let mut ours = Handshake::server(config, drain(&mut peer)).expect("a handshake");
-            prop_assert!(ours.advance::<Vec<u8>>(&[], &mut out).is_ok());
-            feed(&mut peer, &std::mem::take(&mut out)).expect("our flight");
-            for chunk in mutate(drain(&mut peer)).chunks(chunk_len) {
-                if ours.advance::<Vec<u8>>(chunk, &mut out).is_err() {
-                    break;
-                }
+        for chunk in bytes.chunks(chunk_len) {
+            if ours.advance::<Vec<u8>>(chunk, &mut out).is_err() {
+                break;
             }
         }
     }

@@ -152,8 +152,8 @@ impl From<ResourceError> for SessionError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum SealError {
-    /// A control record must go first: call [`Session::seal_control`](crate::Session::seal_control),
-    /// send what it wrote, and seal again.
+    /// A control record must go first: call
+    /// [`Session::seal_control`](crate::Session::seal_control), send what it wrote, seal again.
     ControlFirst,
     /// Our direction is closed.
     Closed,

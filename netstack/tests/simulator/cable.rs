@@ -146,12 +146,8 @@ impl Cable {
         self.first_segment.as_deref()
     }
 
-    /// Puts a frame on the cable, or loses it.
+    /// Puts a frame on the cable.
     fn put(&mut self, bytes: Vec<u8>) {
-        self.frames += 1;
-        if self.cut || self.random.chance(self.impairments.loss) {
-            return;
-        }
         let Some(departure) = self.pass_bottleneck(bytes.len() as u64) else { return };
         if self.random.chance(self.impairments.duplication) {
             self.fly(departure, bytes.clone());
@@ -206,7 +202,12 @@ impl Link for Cable {
             if train.is_tcp() && self.first_segment.is_none() {
                 self.first_segment = Some(bytes.clone());
             }
-            self.put(bytes);
+            self.frames += 1;
+            // ARP and neighbour discovery ask three times only: their loss is no test of TCP.
+            let lost = train.is_tcp() && self.random.chance(self.impairments.loss);
+            if !lost && !self.cut {
+                self.put(bytes);
+            }
         }
         taken
     }

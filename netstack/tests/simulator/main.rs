@@ -1,7 +1,7 @@
 //! Two engines, a bad link between them, and virtual time.
 //!
 //! Everything follows from a seed: a failing test prints its seed, and `WEIR_SIM_SEED=<seed>`
-//! runs that one alone. What is judged: the delivered bytes, the end of each stream, and that
+//! runs that one alone; `WEIR_SIM_FACTOR=<n>` runs n times as many seeds. What is judged: the delivered bytes, the end of each stream, and that
 //! everything the engines held is back at its baseline when all is over.
 
 mod app;
@@ -23,15 +23,23 @@ use std::ops::Range;
 
 use crate::random::Random;
 
-/// Runs a test for each of its seeds, or for the one that `WEIR_SIM_SEED` names.
+/// Runs a test for each of its seeds, or as the environment says.
 fn for_seeds(seeds: Range<u64>, test: impl Fn(&mut Random)) {
-    let only = std::env::var("WEIR_SIM_SEED").ok();
-    let only = only.map(|seed| seed.parse::<u64>().expect("WEIR_SIM_SEED is a number"));
-    let seeds = only.map_or(seeds, |seed| seed..seed + 1);
+    let seeds = match (number("WEIR_SIM_SEED"), number("WEIR_SIM_FACTOR")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, Some(factor)) => seeds.start..seeds.end * factor,
+        (None, None) => seeds,
+    };
     for seed in seeds {
         let _printer = PrintSeed(seed);
         test(&mut Random::new(seed));
     }
+}
+
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is a number, not {value:?}")))
 }
 
 /// Prints the seed when the test under it panics.

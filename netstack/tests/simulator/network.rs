@@ -140,7 +140,10 @@ impl Network {
         self.assert_baseline();
         [0, 1].map(|side| match self.hosts[side].outcomes.as_slice() {
             [outcome] => *outcome,
-            outcomes => panic!("one connection on host {side}, not {outcomes:?}"),
+            outcomes => panic!(
+                "one connection on host {side}, not {outcomes:?}; the other host: {:?}",
+                self.hosts[1 - side].outcomes
+            ),
         })
     }
 

@@ -90,7 +90,11 @@ fn heavy_loss_does_not_end_a_connection() {
     for_seeds(0..100, |random| {
         let plans = [Plan::sending(200_000), Plan::sending(200_000)];
         let bad = Impairments { loss: 150, ..Impairments::NONE };
-        let config = NetworkConfig { impairments: [bad; 2], ..NetworkConfig::new(plans[1]) };
+        let mut config = NetworkConfig { impairments: [bad; 2], ..NetworkConfig::new(plans[1]) };
+        // Seven timeouts in a row take a minute; a closing state may then last longer than that.
+        for host in &mut config.hosts {
+            host.tcp.orphan = Span::from_secs(600);
+        }
         let mut network = config.build(random);
         network.connect(Family::V4, plans[0]);
         let outcomes = network.finish();

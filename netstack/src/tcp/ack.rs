@@ -1,5 +1,7 @@
 //! When to acknowledge. RFC 9293 §3.8.6.3, RFC 5681 §4.2.
 
+use super::seq::SeqNum;
+
 /// When the next acknowledgment is due.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AckState {
@@ -8,6 +10,10 @@ pub(crate) struct AckState {
     bytes: u32,
     /// How many more segments are acknowledged at once.
     quick: u8,
+    /// Ranges ahead of a gap that were touched since the last one.
+    touched: u8,
+    /// Where the range starts that was touched last.
+    newest: Option<SeqNum>,
 }
 
 /// Whether an acknowledgment is owed.
@@ -24,7 +30,7 @@ pub(crate) enum Owed {
 impl AckState {
     /// Nothing is owed yet.
     pub(crate) const fn new() -> Self {
-        Self { owed: Owed::Nothing, bytes: 0, quick: QUICK_ACKS }
+        Self { owed: Owed::Nothing, bytes: 0, quick: QUICK_ACKS, touched: 0, newest: None }
     }
 
     /// Whether an acknowledgment is owed.
@@ -46,6 +52,15 @@ impl AckState {
         }
     }
 
+    /// Something arrived ahead of a gap, in the range that starts at `left`: how many ranges were
+    /// touched since the last acknowledgment.
+    pub(crate) fn on_touched(&mut self, left: SeqNum) -> u8 {
+        if self.newest.replace(left) != Some(left) {
+            self.touched = self.touched.saturating_add(1);
+        }
+        self.touched
+    }
+
     /// Acknowledge in this turn.
     pub(crate) const fn at_once(&mut self) {
         self.owed = Owed::Now;
@@ -55,6 +70,8 @@ impl AckState {
     pub(crate) const fn sent(&mut self) {
         self.owed = Owed::Nothing;
         self.bytes = 0;
+        self.touched = 0;
+        self.newest = None;
     }
 }
 

@@ -55,6 +55,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.rtt.back_off();
         env.counters.handshake_retransmits += 1;
         self.due = Due::Syn;
+        // It may not go out now: the next hop's address may be missing.
+        self.timers.arm_repair(Repair::Syn, env.now + self.rtt.rto());
     }
 
     /// RFC 6298 §5.4 to 5.6.

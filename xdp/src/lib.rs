@@ -15,6 +15,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A driver that takes VLAN tags out of frames (`ethtool -K .. rxvlan on`) hides them from the program
+//! and from weir, which then answers without: on a tagged link that offload has to be off.
+//!
 //! `unsafe` is in the modules `syscall`, `mmap`, `umem` and `ring` alone, each block with its reason.
 #![deny(unsafe_code)]
 

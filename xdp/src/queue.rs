@@ -171,7 +171,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Has the kernel send what was put on the TX ring, and takes back what was sent.
+    /// Has the kernel send what was put on the TX ring, takes back what was sent, and gives it new
+    /// chunks to receive into. Called at the end of each turn, also when nothing was sent: a worker
+    /// that sleeps over an empty fill ring is not woken by what arrives.
     ///
     /// Frames may stay in the ring, if the driver's queue is full: [`Self::unsent`] tells. Then it is
     /// for the caller to flush again; readiness of [`Self::fd`] for writing only says that the
@@ -183,6 +185,7 @@ impl Queue {
         self.rings.tx.publish();
         let result = self.kick();
         self.reap();
+        self.refill();
         result
     }
 

@@ -120,6 +120,34 @@ fn each_of_two_queues_gets_its_own_frames() {
 }
 
 #[test]
+fn frames_arrive_in_order_while_the_rings_wrap() {
+    let link = Link::new();
+    let batches = [0_u16, 1, 2, 3, 4, 5, 6, 7].map(|batch| {
+        let frame = |number: u16| {
+            let packet = syn(Flow::new((CLIENT, 1000 + 100 * batch + number), (EDGE, PORT)));
+            ethernet(link.client_mac, link.edge_mac, &packet)
+        };
+        (0..100).map(frame).collect::<Vec<_>>()
+    });
+    link.on_edge(|| {
+        let program = Program::attach(DEVICE, &filter(), Attach::Auto).expect("attached");
+        let mut queue = Queue::open(DEVICE, 0, &small()).expect("a queue");
+        program.register(&queue).expect("registered");
+        for batch in &batches {
+            link.inject(0, batch);
+            for (received, sent) in receive(&mut queue, batch.len()).iter().zip(batch) {
+                assert_eq!(**received, **sent);
+            }
+            // The frames of this batch were dropped after `receive` had filled the ring up.
+            queue.flush().expect("the link is up");
+            assert_sums(queue.frames());
+        }
+        assert_eq!(queue.counters().rx_packets, 800);
+        assert_all_free(queue.close());
+    });
+}
+
+#[test]
 fn a_received_frame_can_be_sent_as_it_is() {
     let link = Link::new();
     let sent =
@@ -189,7 +217,7 @@ fn held_frames_starve_the_fill_ring_until_they_are_dropped() {
         assert_eq!(queue.frames().free, 32, "kept for sending");
         assert_sums(queue.frames());
         drop(held);
-        queue.receive(0, &mut |_| ());
+        queue.flush().expect("the link is up");
         link.inject(0, &frames[..32]);
         assert_eq!(receive(&mut queue, 32).len(), 32);
         assert_all_free(queue.close());

@@ -423,6 +423,11 @@ impl ProvidedRing {
         self.memory.start.as_ptr() as u64
     }
 
+    /// Bytes of the ring itself.
+    pub(crate) const fn ring_bytes(&self) -> usize {
+        self.memory.len
+    }
+
     /// Positions of the ring.
     pub(crate) const fn entries(&self) -> u16 {
         self.entries

@@ -92,9 +92,9 @@ pub struct RingCounters {
 /// Bytes of a ring, its record buffers aside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RingMemory {
-    /// Operation slots and kernel queues.
+    /// Operation slots, kernel queues and buffer rings.
     pub reserved_bytes: u64,
-    /// High water of used slots, and the kernel queues in full.
+    /// High water of used slots, and the queues and rings in full.
     pub touched_bytes: u64,
 }
 
@@ -156,7 +156,8 @@ impl<S: StableDeref<Target = [u8]> + 'static> Ring<S> {
     /// Reserved and touched bytes, record buffers aside.
     pub fn memory(&self) -> RingMemory {
         let (reserved, touched) = self.slots.memory();
-        let queues = self.kernel.queue_bytes();
+        let lent: usize = self.provided.iter().map(ProvidedRing::ring_bytes).sum();
+        let queues = self.kernel.queue_bytes() + lent;
         RingMemory {
             reserved_bytes: (reserved + queues) as u64,
             touched_bytes: (touched + queues) as u64,

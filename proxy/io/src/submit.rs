@@ -16,8 +16,8 @@ use crate::settle::{Outcome, Settling};
 use crate::socket::{Progress, ShutdownState, Socket, SocketState};
 
 impl<S: StableDeref<Target = [u8]> + 'static> Ring<S> {
-    /// Begins to connect. The socket can be used, closed or dropped at once; what is sent before
-    /// the connect has completed fails.
+    /// Begins to connect. The socket may be closed or dropped at once; send and receive only when
+    /// the connect has completed.
     ///
     /// # Errors
     ///

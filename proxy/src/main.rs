@@ -2,15 +2,25 @@
 
 mod admin;
 mod backend;
+mod capabilities;
+mod catalogue;
 mod certs;
 mod cli;
+mod clock;
 mod config;
+mod crew;
 mod demo;
 mod drain;
+mod ending;
+mod handover;
 mod logging;
+mod relay;
 mod run;
+mod session;
+mod tally;
 mod tickets;
 mod vhost;
+mod worker;
 
 fn main() -> std::process::ExitCode {
     cli::main()

@@ -2,3 +2,6 @@
 
 pub(crate) mod pick;
 pub(crate) mod pool;
+pub(crate) mod socket;
+#[cfg(test)]
+mod tests;

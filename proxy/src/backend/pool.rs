@@ -1,10 +1,9 @@
 //! A pool of servers that speak one protocol and are interchangeable.
 
-use std::fmt;
-use std::net::SocketAddr;
 use std::num::NonZeroU16;
-use std::path::PathBuf;
 use std::time::Duration;
+
+pub(crate) use weir_io::Address;
 
 /// Servers of which any one can serve a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,24 +27,6 @@ pub(crate) struct Server {
     pub(crate) address: Address,
     /// Its share of the pool's connections.
     pub(crate) weight: Weight,
-}
-
-/// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Address {
-    /// TCP over IPv4 or IPv6.
-    Inet(SocketAddr),
-    /// A stream socket in the file system.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Inet(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
 }
 
 /// Relative share of a server: 1 to 256, 1 unless configured.

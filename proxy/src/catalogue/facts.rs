@@ -55,22 +55,17 @@ impl Facts {
         let help = "1 if the last reload of the configuration worked.";
         let family = Family::new("config_last_reload_successful", help);
         let reloads = Arc::clone(&self.reloads);
-        catalogue.collect(CollectedKind::Gauge, family, move |_| {
-            one(u64::from(reloads.successful()))
-        })?;
+        catalogue
+            .collect(CollectedKind::Gauge, family, move |_| one(u64::from(reloads.successful())))?;
         let help = "When the configuration in use was loaded.";
-        let family =
-            Family::new("config_last_reload_timestamp_seconds", help).unit(Unit::Seconds);
+        let family = Family::new("config_last_reload_timestamp_seconds", help).unit(Unit::Seconds);
         let reloads = Arc::clone(&self.reloads);
-        catalogue.collect(CollectedKind::Gauge, family, move |_| {
-            one(reloads.timestamp_seconds())
-        })
+        catalogue.collect(CollectedKind::Gauge, family, move |_| one(reloads.timestamp_seconds()))
     }
 
     fn declare_certificates(&self, catalogue: &mut Catalogue) -> Result<(), CatalogueError> {
         let help = "When the first certificate in use expires.";
-        let family =
-            Family::new("cert_not_after_min_timestamp_seconds", help).unit(Unit::Seconds);
+        let family = Family::new("cert_not_after_min_timestamp_seconds", help).unit(Unit::Seconds);
         let snapshot = Arc::clone(&self.snapshot);
         catalogue.collect(CollectedKind::Gauge, family, move |_| {
             let snapshot = snapshot.load();
@@ -95,8 +90,7 @@ impl Facts {
         let tickets = Arc::clone(&self.tickets);
         catalogue.collect(CollectedKind::Counter, family, move |_| {
             let counts = tickets.counts();
-            let values =
-                [&counts.issued, &counts.accepted, &counts.unknown_key, &counts.refused];
+            let values = [&counts.issued, &counts.accepted, &counts.unknown_key, &counts.refused];
             results.iter().zip(values).map(|(result, count)| labelled(result, count)).collect()
         })
     }

@@ -4,6 +4,7 @@
 //! exist at 0 from the start.
 
 mod facts;
+mod labels;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,12 @@ pub(crate) const TCP_STATES: [&str; 11] = [
 /// Directions in the order of their series, as seen from weir.
 pub(crate) const DIRECTIONS: [&str; 2] = ["in", "out"];
 
+/// Position of what comes in, in [`DIRECTIONS`].
+pub(crate) const DIRECTION_IN: usize = 0;
+
+/// Position of what goes out, in [`DIRECTIONS`].
+pub(crate) const DIRECTION_OUT: usize = 1;
+
 /// Who opened a connection, in the order of the series.
 pub(crate) const OPENS: [&str; 2] = ["passive", "active"];
 
@@ -42,7 +49,7 @@ pub(crate) const OPENS: [&str; 2] = ["passive", "active"];
 pub(crate) const TLS_VERSIONS: [&str; 2] = ["1.2", "1.3"];
 
 /// Kinds of handshakes in the order of their series.
-pub(crate) const RESUMPTIONS: [&str; 2] = ["full", "resumed"];
+pub(crate) const RESUMPTIONS: [&str; 3] = ["full", "full_with_retry", "resumed"];
 
 /// XDP modes in the order of their series.
 pub(crate) const XDP_MODES: [&str; 3] = ["zero-copy", "copy", "skb"];
@@ -222,12 +229,14 @@ impl Families {
                 "direction",
                 &DIRECTIONS,
             ))?,
-            xdp_bytes: catalogue.counters(lists.by_queue(
-                Family::new("xdp_bytes_total", "Bytes through AF_XDP, headers included.")
-                    .unit(Unit::Bytes),
-                "direction",
-                &DIRECTIONS,
-            ))?,
+            xdp_bytes: catalogue.counters(
+                lists.by_queue(
+                    Family::new("xdp_bytes_total", "Bytes through AF_XDP, headers included.")
+                        .unit(Unit::Bytes),
+                    "direction",
+                    &DIRECTIONS,
+                ),
+            )?,
             xdp_drops: catalogue.counters(lists.by_queue(
                 Family::new("xdp_drops_total", "Frames dropped before TCP, by reason."),
                 "reason",
@@ -254,10 +263,10 @@ impl Families {
                     )
                     .unit(Unit::Bytes),
             )?,
-            vhost_connections: catalogue.gauges(lists.by_vhost(Family::new(
-                "vhost_connections",
-                "TLS connections by virtual host.",
-            )))?,
+            vhost_connections: catalogue.gauges(
+                lists
+                    .by_vhost(Family::new("vhost_connections", "TLS connections by virtual host.")),
+            )?,
             vhost_bytes: catalogue.counters(
                 lists
                     .by_vhost(Family::new("vhost_bytes_total", "Plaintext by virtual host."))

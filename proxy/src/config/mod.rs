@@ -46,7 +46,7 @@ use file::File;
 use index::Indices;
 use report::Report;
 
-pub(crate) use snapshot::{Listener, Snapshot};
+pub(crate) use snapshot::Snapshot;
 
 /// Reads the configuration at start and at each reload, and remembers what must outlive both.
 #[derive(Debug)]

@@ -1,0 +1,207 @@
+//! The workers of a process: launched, connected with each other, and joined.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use metrics::Shard;
+use tracing::{error, info};
+use weir_io::RingError;
+use xdp::link::LinkFacts;
+use xdp::{Attach, Destination, Filter, Program};
+
+use crate::admin::workers::{ControlHandle, mailbox};
+use crate::catalogue::Families;
+use crate::clock::Clock;
+use crate::config::snapshot::{AddressOwner, Listener, Snapshot, XdpMode};
+use crate::drain::{Lifecycle, Phase};
+use crate::handover::Handover;
+use crate::run::RunError;
+use crate::tally::Tally;
+use crate::worker::{self, Control, Place, Plan, Ready, Start};
+
+pub(crate) type WorkerThread = JoinHandle<Result<(), RingError>>;
+
+/// Workers whose sockets are open.
+pub(crate) struct Crew {
+    members: Vec<Member>,
+}
+
+struct Member {
+    thread: WorkerThread,
+    ready: Ready,
+    start: Sender<Start>,
+}
+
+/// The workers that a configuration asks for, in the order of their numbers.
+///
+/// # Errors
+/// An interface that is not there, or more queues than workers can be numbered.
+pub(crate) fn places(snapshot: &Snapshot) -> Result<Vec<Place>, RunError> {
+    let mut places = Vec::new();
+    for (interface, listeners) in by_interface(snapshot) {
+        for queue in 0..queues(interface, &listeners)? {
+            let worker = u8::try_from(places.len()).map_err(|_| RunError::TooManyQueues)?;
+            places.push(Place { worker, interface: interface.to_owned(), queue });
+        }
+    }
+    Ok(places)
+}
+
+impl Crew {
+    /// Attaches a program to each interface and opens a socket on each of its queues. `shards`: one
+    /// for each of `places`.
+    ///
+    /// # Errors
+    /// What the kernel or the configuration does not allow, by interface and queue.
+    pub(crate) fn launch(
+        snapshot: &Arc<Snapshot>,
+        places: Vec<Place>,
+        families: &Arc<Families>,
+        shards: Vec<Shard>,
+    ) -> Result<Self, RunError> {
+        let clock = Clock::start();
+        let mut seed = [0; 32];
+        aws_lc_rs::rand::fill(&mut seed).map_err(|_| RunError::NoRandomness)?;
+        let interfaces = by_interface(snapshot);
+        let mut programs: BTreeMap<String, Arc<Program>> = BTreeMap::new();
+        let mut members: Vec<Member> = Vec::new();
+        for (place, shard) in places.into_iter().zip(shards) {
+            let program = match programs.entry(place.interface.clone()) {
+                Entry::Occupied(attached) => Arc::clone(attached.get()),
+                Entry::Vacant(free) => {
+                    let listeners = interfaces.get(place.interface.as_str());
+                    let program = attach(&place.interface, listeners.map_or(&[], Vec::as_slice))?;
+                    Arc::clone(free.insert(program))
+                }
+            };
+            let (start, started) = channel();
+            let plan = Plan {
+                place,
+                program,
+                snapshot: Arc::clone(snapshot),
+                clock,
+                seed,
+                tally: Tally::new(Arc::clone(families), shard),
+                start: started,
+            };
+            members.push(Member::launch(plan, start)?);
+        }
+        Ok(Self { members })
+    }
+
+    /// Connects the workers with each other and with the control plane, and lets them run.
+    pub(crate) fn start(
+        self,
+        snapshot: &Arc<ArcSwap<Snapshot>>,
+        lifecycle: &Arc<Lifecycle>,
+    ) -> (Vec<WorkerThread>, ControlHandle) {
+        let wakers: Vec<_> = self.members.iter().map(|member| member.ready.waker.clone()).collect();
+        let mut threads = Vec::new();
+        let mut handles = Vec::new();
+        for (member, handover) in self.members.into_iter().zip(Handover::connect(&wakers)) {
+            let (handle, mailbox) = mailbox(Arc::new(member.ready.waker));
+            let control = Control {
+                snapshot: Arc::clone(snapshot),
+                lifecycle: Arc::clone(lifecycle),
+                mailbox,
+            };
+            // A worker that died meanwhile is noticed when it is joined.
+            drop(member.start.send(Start { handover, control }));
+            threads.push(member.thread);
+            handles.push(handle);
+        }
+        (threads, ControlHandle::new(handles))
+    }
+}
+
+impl Member {
+    fn launch(plan: Plan, start: Sender<Start>) -> Result<Self, RunError> {
+        let place = plan.place.clone();
+        let (report, reports) = channel();
+        let thread = std::thread::Builder::new()
+            .name(format!("worker-{}", place.worker))
+            .spawn(move || worker::run(plan, &report))
+            .map_err(RunError::Thread)?;
+        let ready = match reports.recv() {
+            Ok(Ok(ready)) => ready,
+            Ok(Err(error)) => return Err(RunError::Worker(place, Box::new(error))),
+            Err(_) => return Err(RunError::Panicked),
+        };
+        let Place { worker, interface, queue } = &place;
+        info!(worker, interface, queue, xdp_mode = ready.mode.name(), "worker ready");
+        Ok(Self { thread, ready, start })
+    }
+}
+
+/// Waits for every worker's end. The first that fails takes the others with it.
+pub(crate) fn join(
+    threads: Vec<WorkerThread>,
+    lifecycle: &Lifecycle,
+    workers: &ControlHandle,
+) -> Result<(), RunError> {
+    let mut outcome = Ok(());
+    for thread in threads {
+        let ended = match thread.join() {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => RunError::Ring(error),
+            Err(_) => RunError::Panicked,
+        };
+        error!(%ended, "a worker failed: stopping");
+        stop(lifecycle, workers);
+        outcome = Err(ended);
+    }
+    outcome
+}
+
+pub(crate) fn stop(lifecycle: &Lifecycle, workers: &ControlHandle) {
+    lifecycle.advance(Phase::Stopping);
+    workers.wake_all();
+}
+
+fn by_interface(snapshot: &Snapshot) -> BTreeMap<&str, Vec<&Listener>> {
+    let mut interfaces: BTreeMap<&str, Vec<&Listener>> = BTreeMap::new();
+    for listener in &snapshot.listeners {
+        interfaces.entry(&listener.interface).or_default().push(listener);
+    }
+    interfaces
+}
+
+fn attach(interface: &str, listeners: &[&Listener]) -> Result<Arc<Program>, RunError> {
+    let mode = if listeners.iter().any(|listener| listener.xdp_mode == XdpMode::Skb) {
+        Attach::Skb
+    } else {
+        Attach::Auto
+    };
+    Program::attach(interface, &filter(listeners), mode)
+        .map(Arc::new)
+        .map_err(|error| RunError::Attach(interface.to_owned(), Box::new(error)))
+}
+
+/// What is taken from the kernel: the listeners' addresses and ports, and whatever resolves an
+/// address that weir owns.
+fn filter(listeners: &[&Listener]) -> Filter {
+    let mut filter = Filter::default();
+    for listener in listeners {
+        for &address in &listener.addresses {
+            filter = filter.with_destination(Destination::from(address));
+        }
+        if let AddressOwner::Engine(networks) = &listener.address_owner {
+            for &(address, _) in &networks.addresses {
+                filter = filter.with_owned(address);
+            }
+        }
+    }
+    filter
+}
+
+/// Queues to serve: all of the interface's, or as many as its listeners say.
+fn queues(interface: &str, listeners: &[&Listener]) -> Result<u32, RunError> {
+    let facts = LinkFacts::of(interface)
+        .map_err(|error| RunError::Interface(interface.to_owned(), error))?;
+    let wanted = listeners.iter().filter_map(|listener| listener.queues).max();
+    Ok(wanted.unwrap_or(facts.rx_queues))
+}

@@ -1,0 +1,49 @@
+//! Segments without a connection here, and those that others found for us.
+
+use netstack::{Unclaimed, Verdict};
+use xdp::{Frame, Queue};
+
+use super::Context;
+use crate::handover::{Handover, Passed, Question, Stray};
+use crate::tally::StrayFate;
+
+/// Passes an unclaimed segment on to the worker that may own it, or answers it.
+/// `asked`: workers that had no connection for it before.
+pub(super) fn settle(
+    context: &mut Context,
+    handover: &mut Handover,
+    unclaimed: Unclaimed<Frame>,
+    asked: u8,
+) {
+    let Unclaimed { frame, kind, flow } = unclaimed;
+    let question = Question { bytes: &frame, kind, flow, asked };
+    match handover.pass(&question, context.now) {
+        Passed::Stays => context.engine.handle_unclaimed(context.now, frame),
+        Passed::On => context.tally.stray(StrayFate::Passed),
+        Passed::Full => context.tally.stray(StrayFate::Dropped),
+    }
+}
+
+/// Takes a stray that another worker passed to this one.
+pub(super) fn take(
+    context: &mut Context,
+    queue: &mut Queue,
+    handover: &mut Handover,
+    stray: &Stray,
+) {
+    let Some(frame) = copy_in(queue, &stray.bytes) else {
+        context.tally.stray(StrayFate::Dropped);
+        return;
+    };
+    context.tally.stray(StrayFate::Taken);
+    if let Verdict::Unclaimed(unclaimed) = context.engine.handle_frame(context.now, frame) {
+        settle(context, handover, unclaimed, stray.asked);
+    }
+}
+
+fn copy_in(queue: &mut Queue, bytes: &[u8]) -> Option<Frame> {
+    let mut frame = queue.alloc_for(bytes.len())?;
+    frame.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    frame.set_len(bytes.len());
+    Some(frame)
+}

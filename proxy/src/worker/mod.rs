@@ -1,0 +1,347 @@
+//! The loop of one core: one receive queue, its engine, its sessions and its io_uring.
+//!
+//! A turn receives a batch of frames, runs the engine's events through the sessions, takes the
+//! completions of the backends' operations, fires timers, transmits what is due and enters the
+//! kernel once. It polls while there is work and for [`SPIN`] after, then sleeps in that one entry,
+//! which the packet socket, a backend, another worker or the control plane can end.
+
+mod context;
+mod control;
+mod handover_in;
+mod link;
+pub(crate) mod publish;
+mod rows;
+mod sessions;
+mod setup;
+pub(crate) mod types;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use netstack::{ConnectionId, Event, Instant, ListenerId, Span, Transmitted, Verdict};
+use tracing::{error, trace};
+use weir_io::{RingError, Watch};
+use xdp::Queue;
+
+use self::link::RingLink;
+use self::sessions::{Entry, Queued, Sessions};
+use self::types::Completion;
+use crate::clock::Clock;
+use crate::ending::{Ending, Parting};
+use crate::handover::Handover;
+use crate::relay::Relay;
+use crate::session::{Session, Step};
+
+pub(crate) use self::context::{Context, NoBuffer};
+pub(crate) use self::control::{Control, Place};
+pub(crate) use self::setup::{Plan, Ready, Start, StartError, run};
+
+/// Frames taken from the ring in one turn.
+const RECEIVE_BATCH: usize = 256;
+
+/// Sessions whose handshake may go on in one turn: a private-key operation is about 100 us, and
+/// established connections wait for no more than this many of them.
+const HANDSHAKES_PER_TURN: usize = 2;
+
+/// Strays taken from other workers in one turn.
+const STRAYS_PER_TURN: usize = 64;
+
+/// How long an idle worker polls before it sleeps.
+const SPIN: Span = Span::from_micros(20);
+
+/// One worker. It stays on the thread that made it.
+pub(crate) struct Worker {
+    context: Context,
+    queue: Queue,
+    sessions: Sessions,
+    /// Connections whose handshake can go on, in the order in which they could.
+    negotiating: VecDeque<ConnectionId>,
+    handover: Handover,
+    control: Control,
+    place: Place,
+    clock: Clock,
+    /// The last turn that had work.
+    worked_at: Instant,
+    /// When the rooms' counters were last copied to the metrics.
+    published_at: Instant,
+    /// What the last transmit came to.
+    transmitted: Transmitted,
+    /// Ends the wait when frames arrive.
+    _watch: Watch,
+}
+
+/// Whether a turn found something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Worked,
+    Idle,
+}
+
+impl Worker {
+    /// A worker in `place` that has been given its start.
+    fn new(
+        place: Place,
+        context: Context,
+        queue: (Queue, Watch),
+        start: Start,
+        clock: Clock,
+    ) -> Self {
+        let (queue, watch) = queue;
+        Self {
+            sessions: Sessions::new(context.now),
+            negotiating: VecDeque::new(),
+            worked_at: context.now,
+            published_at: context.now,
+            transmitted: Transmitted::Done,
+            context,
+            queue,
+            handover: start.handover,
+            control: start.control,
+            place,
+            clock,
+            _watch: watch,
+        }
+    }
+
+    /// Runs until weir stops: at once, or when every connection has ended.
+    ///
+    /// # Errors
+    /// The kernel took the ring away.
+    fn run(mut self) -> Result<(), RingError> {
+        loop {
+            self.context.now = self.clock.now();
+            let turn = self.turn();
+            if self.is_done() {
+                return Ok(());
+            }
+            let wait = self.wait(turn);
+            self.publish_if_due(wait);
+            self.context.ring.turn(wait)?;
+        }
+    }
+
+    fn turn(&mut self) -> Turn {
+        let mut worked = self.receive() > 0;
+        worked |= self.take_strays() > 0;
+        worked |= self.take_events() > 0;
+        worked |= self.negotiate() > 0;
+        worked |= self.take_completions() > 0;
+        worked |= self.fire_timers() > 0;
+        if worked {
+            self.resume_held_up();
+            // Sessions may have ended connections, or freed windows.
+            self.take_events();
+        }
+        self.transmit();
+        self.handover.wake();
+        if worked { Turn::Worked } else { Turn::Idle }
+    }
+
+    /// How long the kernel may keep us: not at all while there is work, or was a moment ago.
+    fn wait(&mut self, turn: Turn) -> Option<Duration> {
+        if turn == Turn::Worked {
+            self.worked_at = self.context.now;
+            return Some(Duration::ZERO);
+        }
+        if self.must_not_sleep() || self.context.now.since(self.worked_at) < SPIN {
+            return Some(Duration::ZERO);
+        }
+        let engine = self.context.engine.poll_timeout();
+        let sessions = self.sessions.next_expiry();
+        let until = engine.into_iter().chain(sessions).min()?;
+        let now = self.clock.now();
+        Some(Duration::from_nanos(until.since(now).as_nanos()))
+    }
+
+    /// A queue of our own still holds work.
+    fn must_not_sleep(&self) -> bool {
+        !self.negotiating.is_empty()
+            || self.queue.receivable() > 0
+            || self.queue.unsent() > 0
+            || self.transmitted == Transmitted::LinkFull
+    }
+
+    fn receive(&mut self) -> usize {
+        let Self { context, queue, handover, .. } = self;
+        queue.receive(RECEIVE_BATCH, &mut |frame| {
+            if let Verdict::Unclaimed(unclaimed) = context.engine.handle_frame(context.now, frame) {
+                handover_in::settle(context, handover, unclaimed, 0);
+            }
+        })
+    }
+
+    /// Takes what other workers found for this one.
+    fn take_strays(&mut self) -> usize {
+        let Self { context, queue, handover, .. } = self;
+        let mut taken = 0;
+        while taken < STRAYS_PER_TURN
+            && let Some(stray) = handover.next()
+        {
+            taken += 1;
+            handover_in::take(context, queue, handover, &stray);
+        }
+        taken
+    }
+
+    fn take_events(&mut self) -> usize {
+        let mut taken = 0;
+        while let Some(event) = self.context.engine.poll_event() {
+            taken += 1;
+            self.on_event(event);
+        }
+        taken
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Accepted { id, listener } => self.accept(id, listener),
+            // The client side of the engine serves no session yet.
+            Event::Connected { id } => self.context.engine.abort(self.context.now, id),
+            Event::Readable { id } | Event::PeerFinished { id } => self.on_readable(id),
+            Event::Writable { id } => self.with(id, Session::on_writable),
+            Event::Closed { id, reason } => self.with(id, |_, _| Err(Ending::Connection(reason))),
+        }
+    }
+
+    fn accept(&mut self, id: ConnectionId, listener: ListenerId) {
+        let session = Session::new(id, listener, self.context.now);
+        let deadline = session.deadline(&self.context);
+        self.sessions.insert(id, session, deadline);
+        self.context.tally.accepted(self.context.position(listener));
+    }
+
+    /// Hands the session what has come, or lets it stand in line where that costs a handshake.
+    fn on_readable(&mut self, id: ConnectionId) {
+        let Some(entry) = self.sessions.get_mut(id) else { return };
+        if !entry.session.negotiates() {
+            self.with(id, Session::on_readable);
+        } else if entry.queued == Queued::No {
+            entry.queued = Queued::Yes;
+            self.negotiating.push_back(id);
+        }
+    }
+
+    /// Goes on with the handshakes that stand first in line.
+    fn negotiate(&mut self) -> usize {
+        let turns = self.negotiating.len().min(HANDSHAKES_PER_TURN);
+        for _ in 0..turns {
+            let Some(id) = self.negotiating.pop_front() else { break };
+            if let Some(entry) = self.sessions.get_mut(id) {
+                entry.queued = Queued::No;
+            }
+            self.with(id, Session::on_readable);
+        }
+        turns
+    }
+
+    fn take_completions(&mut self) -> usize {
+        let mut taken = 0;
+        while let Some(completion) = self.context.ring.next_completion() {
+            taken += 1;
+            self.on_completion(completion);
+        }
+        taken
+    }
+
+    fn on_completion(&mut self, completion: Completion) {
+        match completion {
+            Completion::Connected { token, result } => {
+                self.with_token(token, |session, context| session.on_connected(context, result));
+            }
+            Completion::Sent { token, data, result } => {
+                // The frame or buffer is free before its window is given back.
+                drop(data);
+                self.with_token(token, |session, context| session.on_sent(context, result));
+            }
+            Completion::Received { token, result } => {
+                self.with_token(token, |session, context| session.on_received(context, result));
+            }
+            Completion::NoBuffers { token, class: _ } => {
+                self.with_token(token, Session::on_no_buffers);
+            }
+            Completion::Woken => self.on_woken(),
+            Completion::ShutDown { .. }
+            | Completion::Ready { .. }
+            | Completion::Unwatched { .. } => {}
+        }
+    }
+
+    /// As [`Self::with`], for the connection that an operation was begun for. It may be gone.
+    fn with_token(&mut self, token: u64, work: impl FnOnce(&mut Session, &mut Context) -> Step) {
+        if let Some(id) = ConnectionId::from_bits(token) {
+            self.with(id, work);
+        }
+    }
+
+    fn fire_timers(&mut self) -> usize {
+        let now = self.context.now;
+        self.context.engine.handle_timeout(now);
+        let mut fired = 0;
+        while let Some(id) = self.sessions.pop_due(now) {
+            fired += 1;
+            self.with(id, |session, context| {
+                if session.deadline(context) <= context.now {
+                    session.on_deadline(context)
+                } else {
+                    Ok(())
+                }
+            });
+        }
+        fired
+    }
+
+    /// Sessions that waited for buffers, operation slots or frames try again.
+    fn resume_held_up(&mut self) {
+        for id in self.context.take_held_up() {
+            self.with(id, Session::on_room);
+        }
+    }
+
+    fn transmit(&mut self) {
+        let Self { context, queue, .. } = self;
+        let now = context.now;
+        self.transmitted = context.engine.poll_transmit(now, &mut RingLink::new(queue));
+
+        if let Err(error) = queue.flush() {
+            // The link is down, say: frames stay where they are, and TCP retransmits.
+            trace!(%error, "the transmit ring was not flushed");
+        }
+    }
+
+    /// Runs `work` on the session of `id` and ends it if that says so, or if it panics: a fault of
+    /// ours in one connection ends that connection alone.
+    fn with(&mut self, id: ConnectionId, work: impl FnOnce(&mut Session, &mut Context) -> Step) {
+        let Some(mut entry) = self.sessions.take(id) else { return };
+        let context = &mut self.context;
+        let session = &mut entry.session;
+        match catch_unwind(AssertUnwindSafe(|| work(session, context))) {
+            Ok(Ok(())) => {
+                let deadline = entry.session.deadline(&self.context);
+                self.sessions.give_back(entry, deadline);
+            }
+            Ok(Err(ending)) => self.end(entry, &ending),
+            Err(_) => self.end(entry, &Ending::Panicked),
+        }
+    }
+
+    fn end(&mut self, entry: Box<Entry>, ending: &Ending) {
+        let Self { context, sessions, .. } = self;
+        let id = entry.id();
+        let session = sessions.end(entry);
+        let position = context.position(session.listener());
+        context.tally.ended(position, ending, session.established().map(Relay::route));
+        if let Ending::Unsealed(fault) = ending {
+            error!(%fault, "a record could not be sealed: connection reset");
+        }
+        let released = catch_unwind(AssertUnwindSafe(|| session.release(context)));
+        if released.is_err() {
+            error!("a session could not be released after a panic");
+        }
+        match ending.parting() {
+            Parting::Close => context.engine.close(context.now, id),
+            Parting::Abort => context.engine.abort(context.now, id),
+            Parting::Gone => {}
+        }
+    }
+}

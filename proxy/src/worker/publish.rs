@@ -1,0 +1,147 @@
+//! What the rooms count themselves, copied to the metrics.
+//!
+//! The engine, the queue and the ring have plain counters. They are copied before the worker
+//! sleeps, and every [`INTERVAL`] while it doesn't: a scrape reads cells and stops nobody.
+
+use std::time::Duration;
+
+use metrics::{Bytes, Shard};
+use netstack::{DropReason, Span};
+use weir_io::Class;
+
+use super::Worker;
+use crate::catalogue::{DIRECTION_IN, DIRECTION_OUT, Families};
+
+/// The longest that a busy worker's counters may lag behind.
+const INTERVAL: Span = Span::from_millis(100);
+
+/// What made a segment be sent again, in the order of the series.
+pub(crate) const RETRANSMIT_CAUSES: [&str; 4] = ["handshake", "timeout", "recovery", "probe"];
+
+/// Pools of the memory ledger that workers report.
+pub(crate) const POOLS: [&str; 13] = [
+    "umem",
+    "umem_account",
+    "record_buffers_small",
+    "record_buffers_medium",
+    "record_buffers_large",
+    "io_uring",
+    "tcp_connections",
+    "tcp_half_open",
+    "tcp_time_wait",
+    "tcp_timers",
+    "tcp_flow_table",
+    "tcp_other",
+    "sessions",
+];
+
+impl Worker {
+    /// Copies the counters if the worker is about to sleep, or has not done so for a while.
+    pub(super) fn publish_if_due(&mut self, wait: Option<Duration>) {
+        let sleeps = wait != Some(Duration::ZERO);
+        if sleeps || self.context.now.since(self.published_at) >= INTERVAL {
+            self.published_at = self.context.now;
+            self.publish_tcp();
+            self.publish_xdp();
+            self.publish_memory();
+        }
+    }
+
+    fn publish_tcp(&self) {
+        let (families, shard) = self.context.tally.cells();
+        let counters = self.context.engine.counters();
+        let both = |series: &metrics::Series<metrics::CounterId>, input: u64, output: u64| {
+            raise(shard, series.at(&[DIRECTION_IN]), input);
+            raise(shard, series.at(&[DIRECTION_OUT]), output);
+        };
+        both(&families.tcp_segments, counters.segments_received, counters.segments_sent);
+        both(&families.tcp_bytes, counters.bytes_received, counters.bytes_sent);
+        let causes = [
+            counters.handshake_retransmits,
+            counters.retransmits_timeout,
+            counters.retransmits_recovery,
+            counters.loss_probes,
+        ];
+        for (position, count) in causes.into_iter().enumerate() {
+            raise(shard, families.tcp_retransmits.at(&[position]), count);
+        }
+        for reason in DropReason::all() {
+            raise(shard, families.tcp_drops.at(&[reason.index()]), counters.drops(reason));
+        }
+        self.publish_states(families, shard);
+    }
+
+    /// Connections by listener and state. A listener may have several addresses.
+    fn publish_states(&self, families: &Families, shard: &Shard) {
+        let listeners = self.context.listeners();
+        for listening in listeners {
+            let same = listeners.iter().filter(|other| other.position == listening.position);
+            let counts: Vec<_> =
+                same.filter_map(|other| self.context.engine.state_counts(other.id)).collect();
+            for state in netstack::TcpState::ALL {
+                let count: u32 = counts.iter().map(|counts| counts.get(state)).sum();
+                let id = families.tcp_connections.at(&[listening.position.0, state.index()]);
+                shard.set(id, i64::from(count));
+            }
+        }
+    }
+
+    fn publish_xdp(&self) {
+        let (families, shard) = self.context.tally.cells();
+        let queue = usize::from(self.place.worker);
+        let counters = self.queue.counters();
+        raise(shard, families.xdp_packets.at(&[queue, DIRECTION_IN]), counters.rx_packets);
+        raise(shard, families.xdp_packets.at(&[queue, DIRECTION_OUT]), counters.tx_packets);
+        raise(shard, families.xdp_bytes.at(&[queue, DIRECTION_IN]), counters.rx_bytes);
+        raise(shard, families.xdp_bytes.at(&[queue, DIRECTION_OUT]), counters.tx_bytes);
+        for (position, reason) in xdp::DropReason::ALL.into_iter().enumerate() {
+            raise(shard, families.xdp_drops.at(&[queue, position]), counters.drops.get(reason));
+        }
+        for (position, mode) in xdp::Mode::ALL.into_iter().enumerate() {
+            let used = i64::from(self.queue.mode() == mode);
+            shard.set(families.xdp_mode.at(&[queue, position]), used);
+        }
+    }
+
+    fn publish_memory(&self) {
+        let (families, shard) = self.context.tally.cells();
+        let held = self.context.engine.held();
+        let other = [held.copied_out, held.replies, held.events, held.neighbors];
+        let umem = self.queue.memory_use();
+        let ring = self.context.ring.memory();
+        let buffers = |class| {
+            let memory = self.context.ring.pool().memory(class);
+            Bytes { reserved: memory.reserved_bytes, touched: memory.touched_bytes }
+        };
+        let pools = [
+            // The kernel pins the UMEM: all of it is resident.
+            used(umem.frames_bytes),
+            used(umem.bookkeeping_bytes + umem.jumbos_bytes),
+            buffers(Class::Small),
+            buffers(Class::Medium),
+            buffers(Class::Large),
+            Bytes { reserved: ring.reserved_bytes, touched: ring.touched_bytes },
+            used(held.tcbs.bytes),
+            used(held.half_open.bytes),
+            used(held.time_wait.bytes),
+            used(held.timers.bytes),
+            used(held.flow_table.bytes),
+            used(other.iter().map(|pool| pool.bytes).sum()),
+            used(self.sessions.bytes()),
+        ];
+        for (name, bytes) in POOLS.into_iter().zip(pools) {
+            if let Some(pool) = families.memory.pool(name) {
+                families.memory.set(shard, pool, bytes);
+            }
+        }
+    }
+}
+
+/// Brings a counter up to what a room has counted.
+fn raise(shard: &Shard, id: metrics::CounterId, count: u64) {
+    shard.add(id, count.saturating_sub(shard.counter(id)));
+}
+
+fn used(bytes: usize) -> Bytes {
+    Bytes { reserved: bytes as u64, touched: bytes as u64 }
+}

@@ -1,0 +1,135 @@
+//! The sessions of one worker, by connection, and their deadlines.
+
+use netstack::{ConnectionId, Instant, TimerId, Wheel};
+
+use crate::relay::Relay;
+use crate::session::Session;
+
+/// A side table of the engine's connections, and one timer for each.
+pub(super) struct Sessions {
+    slots: Vec<Option<Box<Entry>>>,
+    timers: Wheel<ConnectionId>,
+    count: usize,
+}
+
+/// A session with what the worker notes about it.
+pub(super) struct Entry {
+    id: ConnectionId,
+    pub(super) session: Session,
+    timer: TimerId,
+    /// When the timer fires: never after the session's deadline, often before it.
+    armed: Instant,
+    /// It waits for its share of the handshake budget.
+    pub(super) queued: Queued,
+}
+
+impl Entry {
+    /// The connection.
+    pub(super) fn id(&self) -> ConnectionId {
+        self.id
+    }
+}
+
+/// Whether a session stands in the handshake queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queued {
+    Yes,
+    No,
+}
+
+impl Sessions {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { slots: Vec::new(), timers: Wheel::new(now), count: 0 }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Bytes of the table, its sessions and its timers, as far as they can be counted here: what a
+    /// session's TLS holds besides is the allocator's to know.
+    pub(super) fn bytes(&self) -> usize {
+        let table = self.slots.capacity() * size_of::<Option<Box<Entry>>>();
+        table + self.count * (size_of::<Entry>() + size_of::<Relay>()) + self.timers.bytes()
+    }
+
+    /// Adds a session whose deadline is `deadline`.
+    pub(super) fn insert(&mut self, id: ConnectionId, session: Session, deadline: Instant) {
+        let timer = self.timers.arm(id, deadline);
+        let entry = Entry { id, session, timer, armed: deadline, queued: Queued::No };
+        if self.slots.len() <= id.index() {
+            self.slots.resize_with(id.index() + 1, || None);
+        }
+        if let Some(slot) = self.slots.get_mut(id.index()) {
+            debug_assert!(slot.is_none(), "the engine reuses a slot after Closed or close()");
+            *slot = Some(Box::new(entry));
+            self.count += 1;
+        }
+    }
+
+    /// The session of `id`, if it is still there.
+    pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Entry> {
+        self.slots.get_mut(id.index())?.as_deref_mut().filter(|entry| entry.id == id)
+    }
+
+    /// Takes the session out, to give it back or to let it end.
+    pub(super) fn take(&mut self, id: ConnectionId) -> Option<Box<Entry>> {
+        self.slots.get_mut(id.index())?.take_if(|entry| entry.id == id)
+    }
+
+    /// Gives a session back. The timer is moved only if `deadline` is earlier than what it was set
+    /// to: a later one is looked at when the timer fires, so that a byte costs no timer operation.
+    pub(super) fn give_back(&mut self, mut entry: Box<Entry>, deadline: Instant) {
+        if deadline < entry.armed {
+            self.set_timer(&mut entry, deadline);
+        }
+        if let Some(slot) = self.slots.get_mut(entry.id.index()) {
+            *slot = Some(entry);
+        }
+    }
+
+    /// Forgets a session that was taken out.
+    pub(super) fn end(&mut self, entry: Box<Entry>) -> Session {
+        self.timers.cancel(entry.timer);
+        self.count -= 1;
+        entry.session
+    }
+
+    /// The next session whose timer has fired. Its timer is armed again by [`Self::give_back`].
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<ConnectionId> {
+        let id = self.timers.pop_expired(now)?;
+        if let Some(entry) = self.get_mut(id) {
+            entry.armed = Instant::FAR_FUTURE;
+        }
+        Some(id)
+    }
+
+    /// When [`Self::pop_due`] may have something.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.timers.next_expiry()
+    }
+
+    /// Every connection with a session.
+    pub(super) fn ids(&self) -> Vec<ConnectionId> {
+        self.slots.iter().flatten().map(|entry| entry.id).collect()
+    }
+
+    /// The session of `id`, to be shown.
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&Session> {
+        let entry = self.slots.get(id.index())?.as_deref()?;
+        (entry.id == id).then_some(&entry.session)
+    }
+
+    /// Every session.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
+        self.slots.iter().flatten().map(|entry| &entry.session)
+    }
+
+    fn set_timer(&mut self, entry: &mut Entry, deadline: Instant) {
+        if self.timers.rearm(entry.timer, deadline).is_none() {
+            entry.timer = self.timers.arm(entry.id, deadline);
+        }
+        entry.armed = deadline;
+    }
+}

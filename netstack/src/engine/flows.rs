@@ -223,13 +223,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             self.counters.count_drop(DropReason::ConnectionsFull);
             return;
         };
-        self.forget_half_open(half_open_id);
-        if self.add_flow(&half_open.tuple, Flow::Connection(id.slot())).is_none() {
-            self.connections.remove(id);
-            self.counters.count_drop(DropReason::ConnectionsFull);
-            return;
-        }
-        self.counts_of(Some(half_open.listener)).enter(TcpState::SynReceived);
+        // Its place in the table and its count, SYN-RECEIVED, are now the connection's.
+        let (old, new) = (Flow::HalfOpen(half_open_id.slot()), Flow::Connection(id.slot()));
+        let hash = self.hasher.hash(&half_open.tuple);
+        let replaced = self.flows.replace(hash, old.number(), new.number());
+        debug_assert!(replaced.is_some(), "a half-open connection is in the flow table");
+        self.drop_half_open(half_open_id);
         self.counters.accepts += 1;
         self.with(now, id, |tcb, env| tcb.on_segment(env, incoming));
     }

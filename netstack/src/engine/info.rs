@@ -90,6 +90,8 @@ counters! {
     loss_probes,
     /// Recoveries entered.
     recoveries,
+    /// Recoveries that timestamps showed to be for nothing. RFC 3522.
+    recoveries_undone,
     /// Window probes. RFC 9293 §3.8.6.1.
     window_probes,
     /// Keepalive probes.

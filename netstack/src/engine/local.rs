@@ -9,15 +9,14 @@ use super::payload::{Buffer, Frame};
 use super::reply::{PacketBuffer, Reply};
 use crate::time::Instant;
 use crate::wire::arp::{Arp, ArpOperation};
-use crate::wire::checksum;
 use crate::wire::ethernet::{EtherType, Ethernet, MacAddress, VlanTag};
 use crate::wire::icmp;
 use crate::wire::icmpv6::{self, ND_HOP_LIMIT, Neighbor, Override, Solicited};
 use crate::wire::ipv4::{Ecn, protocol};
 use crate::wire::ipv6::{self, Ipv6};
 use crate::wire::packet::{IcmpPacket, NeighborPacket};
+use crate::wire::put;
 use crate::wire::tcp::Endpoints;
-use crate::wire::{put, u16_at};
 
 /// Both ends of a neighbour message of ours.
 #[derive(Clone, Copy)]
@@ -137,11 +136,10 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         };
         reply.emit(frame)?;
         let message = frame.get_mut(packet.range.clone())?;
-        let kind = if packet.destination.is_ipv4() { ECHO_REPLY } else { ECHO_REPLY_V6 };
-        let (old, sum) = (u16_at(message, 0)?, u16_at(message, icmp::CHECKSUM_AT)?);
-        let new = u16::from(kind) << 8;
-        put(message, 0, &new.to_be_bytes())?;
-        put(message, icmp::CHECKSUM_AT, &checksum::updated(sum, old, new).to_be_bytes())?;
+        match packet.destination {
+            IpAddr::V4(_) => icmp::turn_into_reply(message)?,
+            IpAddr::V6(_) => icmpv6::turn_into_reply(message)?,
+        }
         let header = frame.get_mut(l2_len..packet.range.start)?;
         match (packet.destination, packet.source) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
@@ -267,9 +265,5 @@ fn emit_neighbor(
     Some((l2_len, message_at + payload_len))
 }
 
-/// ICMP's type of an echo reply. RFC 792.
-const ECHO_REPLY: u8 = 0;
-/// ICMPv6's type of an echo reply. RFC 4443 §4.2.
-const ECHO_REPLY_V6: u8 = 129;
 /// Every host on the link. RFC 4291 §2.7.1.
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);

@@ -46,11 +46,6 @@ impl<F> Replies<F> {
         self.queue.push_back(reply);
     }
 
-    /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
     /// What waits.
     pub(crate) fn pool(&self) -> Pool {
         Pool { count: self.queue.len(), bytes: self.queue.capacity() * size_of::<Reply<F>>() }

@@ -131,6 +131,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         if tcb.notes.take(Notes::PEER_FINISHED) {
             self.events.push_back(Event::PeerFinished { id });
         }
+        tcb.note_room(&self.config.tcp);
         if tcb.notes.take(Notes::WRITABLE) {
             self.events.push_back(Event::Writable { id });
         }

@@ -212,6 +212,7 @@ impl<T> Assembler<T> {
     }
 
     /// The sequence number behind everything that is held.
+    #[cfg(test)]
     pub(crate) fn end(&self) -> Option<SeqNum> {
         self.ranges.last().map(|range| range.right)
     }
@@ -227,6 +228,7 @@ impl<T> Assembler<T> {
     }
 
     /// Separate ranges held.
+    #[cfg(test)]
     pub(crate) fn ranges(&self) -> usize {
         self.ranges.len()
     }

@@ -357,11 +357,15 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         Ok(())
     }
 
-    /// Tells the owner about room, if it was told that there is none.
+    /// Tells the owner about room, if it may have seen that there is none. To be called after
+    /// every step: the limit follows the congestion window, so room goes and comes without a
+    /// byte being queued.
     pub(crate) fn note_room(&mut self, config: &TcpConfig) {
         let limit = self.queue_limit(config);
         let low_water = limit - limit / 4;
-        if self.queue.len() <= low_water && self.notes.take(Notes::BLOCKED) {
+        if self.queue.len() >= limit {
+            self.notes.add(Notes::BLOCKED);
+        } else if self.queue.len() <= low_water && self.notes.take(Notes::BLOCKED) {
             self.notes.add(Notes::WRITABLE);
         }
     }

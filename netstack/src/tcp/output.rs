@@ -310,6 +310,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 self.scoreboard.sent_again(range, env.now);
                 self.stats.bytes_retransmitted += bytes;
                 self.stats.retransmits += 1;
+                let ts_value = self.timestamps(env.now).map(|timestamps| timestamps.value);
+                self.recovery.on_sent_again(ts_value);
                 env.counters.bytes_retransmitted += bytes;
                 env.counters.retransmits_recovery += u64::from(pass == Pass::Again);
             }

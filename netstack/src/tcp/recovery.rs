@@ -1,6 +1,7 @@
 //! Loss detection and repair: RACK-TLP (RFC 8985), duplicate ACKs, PRR (RFC 6937).
 
 use super::congestion::Congestion;
+use super::input::sequence::is_before;
 use super::sack::{Delivery, Detected, Learned, LossDeadline, Reordered, Scoreboard, Sent};
 use super::seq::SeqNum;
 use crate::time::{Instant, Span};
@@ -19,6 +20,9 @@ pub(crate) struct Recovery {
     dup_acks: u8,
     /// SND.NXT when the tail loss probe went out, until it is answered.
     probe_end: Option<SeqNum>,
+    /// TSval of the first segment that this recovery sent again, until an ACK tells whether it
+    /// was needed.
+    first_again: Option<u32>,
 }
 
 /// Whether losses are being repaired.
@@ -110,6 +114,15 @@ pub(crate) enum Entered {
     Yes,
 }
 
+/// Whether a recovery was for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spurious {
+    /// It can't be told, or it was needed.
+    No,
+    /// It was.
+    Yes,
+}
+
 impl Recovery {
     /// Nothing was lost yet.
     pub(crate) const fn new() -> Self {
@@ -120,6 +133,7 @@ impl Recovery {
             reordered: Reordered::No,
             dup_acks: 0,
             probe_end: None,
+            first_again: None,
         }
     }
 
@@ -204,6 +218,9 @@ impl Recovery {
         }
         scoreboard.lose_all();
         self.phase = Phase::Timeout { end: snd_nxt };
+        if first {
+            self.first_again = None;
+        }
         self.dup_acks = 0;
         self.probe_end = None;
     }
@@ -223,6 +240,34 @@ impl Recovery {
         if let Phase::Fast { prr, .. } = &mut self.phase {
             prr.out = prr.out.saturating_add(bytes);
         }
+    }
+
+    /// A lost range was sent again, with this TSval.
+    pub(crate) fn on_sent_again(&mut self, ts_value: Option<u32>) {
+        if self.is_active() && self.first_again.is_none() {
+            self.first_again = ts_value;
+        }
+    }
+
+    /// The first ACK of new data in a recovery echoes `ts_echo`: from before the first
+    /// retransmission, and so the original had arrived. Nothing was lost, and the window and what
+    /// was given up come back. RFC 3522 §3.2, RFC 4015 §3.
+    pub(crate) fn undo_if_spurious(
+        &mut self,
+        ts_echo: Option<u32>,
+        scoreboard: &mut Scoreboard,
+        congestion: &mut Congestion,
+    ) -> Spurious {
+        let (Some(again), Some(echo)) = (self.first_again.take(), ts_echo) else {
+            return Spurious::No;
+        };
+        if !self.is_active() || !is_before(echo, again) {
+            return Spurious::No;
+        }
+        congestion.on_undo();
+        scoreboard.find_again();
+        self.phase = Phase::Open;
+        Spurious::Yes
     }
 
     /// RFC 8985 §6.2, steps 1 to 3.
@@ -280,12 +325,14 @@ impl Recovery {
         congestion.on_loss(flight);
         let prr = Prr { delivered: 0, out: 0, flight: flight.max(1) };
         self.phase = Phase::Fast { end, prr };
+        self.first_again = None;
     }
 
     fn leave_if_done(&mut self, facts: &AckFacts, congestion: &mut Congestion) {
         match self.phase {
             Phase::Fast { end, .. } if facts.snd_una.after_or_eq(end) => {
                 congestion.on_recovered();
+                congestion.forget_prior();
                 self.phase = Phase::Open;
             }
             Phase::Timeout { end } if facts.snd_una.after_or_eq(end) => {

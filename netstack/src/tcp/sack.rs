@@ -266,6 +266,17 @@ impl Scoreboard {
         self.lost_bytes - before
     }
 
+    /// What was given up counts as in flight again: nothing was lost.
+    pub(crate) fn find_again(&mut self) {
+        for entry in &mut self.entries {
+            if entry.mark == Mark::Lost {
+                entry.mark = Mark::InFlight;
+            }
+        }
+        self.in_flight_bytes += self.lost_bytes;
+        self.lost_bytes = 0;
+    }
+
     /// The peer has thrown away what it held: its reports count for nothing. RFC 2018 §8.
     pub(crate) fn renege(&mut self) {
         for entry in &mut self.entries {

@@ -122,11 +122,6 @@ impl WindowSize {
         if octets > Self::MAX.0 { Self::MAX } else { Self(octets) }
     }
 
-    /// A window of `octets`, clamped to [`WindowSize::MAX`].
-    pub(crate) fn from_usize(octets: usize) -> Self {
-        Self::new(u32::try_from(octets).unwrap_or(u32::MAX))
-    }
-
     /// The window that a header's 16-bit field means under the sender's `scale`.
     pub(crate) const fn from_wire(field: u16, scale: WindowScale) -> Self {
         Self((field as u32) << scale.0)
@@ -140,11 +135,6 @@ impl WindowSize {
     /// The window in octets.
     pub(crate) const fn octets(self) -> u32 {
         self.0
-    }
-
-    /// The window in octets, as a length.
-    pub(crate) const fn as_usize(self) -> usize {
-        self.0 as usize
     }
 
     /// Whether no octet may be sent.
@@ -163,7 +153,8 @@ impl WindowScale {
     /// The largest shift there is.
     pub(crate) const MAX: Self = Self(14);
 
-    /// A shift we choose ourselves; `None` above 14.
+    /// A shift of a test's choice; `None` above 14.
+    #[cfg(test)]
     pub(crate) const fn new(shift: u8) -> Option<Self> {
         if shift > Self::MAX.0 { None } else { Some(Self(shift)) }
     }

@@ -241,20 +241,6 @@ impl State {
         }
     }
 
-    /// Whether the handshake is done.
-    pub(crate) const fn is_synchronized(self) -> bool {
-        match self {
-            Self::Closed(_) | Self::Listen(_) | Self::SynSent(_) | Self::SynReceived(_) => false,
-            Self::Established(_)
-            | Self::FinWait1(_)
-            | Self::FinWait2(_)
-            | Self::CloseWait(_)
-            | Self::Closing(_)
-            | Self::LastAck(_)
-            | Self::TimeWait(_) => true,
-        }
-    }
-
     /// Whether segments of data may leave in this state: those queued before a CLOSE as well.
     pub(crate) const fn may_send(self) -> bool {
         match self {

@@ -9,8 +9,10 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::seq::SeqNum;
 use crate::wire::checksum::Checksum;
-use crate::wire::tcp::Flags;
-use crate::wire::{array_at, put, u8_at, u16_at, u32_at};
+use crate::wire::ipv4::{Ipv4, protocol};
+use crate::wire::ipv6::Ipv6;
+use crate::wire::tcp::{CHECKSUM_AT, FLAGS_AT, Flags, SEQ_AT};
+use crate::wire::{array_at, put, u8_at, u32_at};
 
 /// Where trains go.
 pub trait Link {
@@ -190,24 +192,18 @@ impl<'a> Train<'a> {
         let (ip, _) =
             header.get_mut(self.layers.l2_len..)?.split_at_mut_checked(self.layers.l3_len)?;
         let (source, destination) = if u8_at(ip, 0)? >> 4 == 4 {
-            let total = u16::try_from(self.layers.l3_len + tcp_len).ok()?;
-            put(ip, 2, &total.to_be_bytes())?;
-            // Wrapping is how IP identifications count.
-            let step = u16::try_from(patch.index).ok()?;
-            let id = u16_at(ip, 4)?.wrapping_add(step);
-            put(ip, 4, &id.to_be_bytes())?;
-            put(ip, 10, &[0, 0])?;
-            let mut sum = Checksum::new();
-            sum.add(ip);
-            put(ip, 10, &sum.finish().to_be_bytes())?;
+            let total_len = u16::try_from(self.layers.l3_len + tcp_len).ok()?;
+            // Identifications wrap; ours start at 0, for no packet of ours is ever fragmented.
+            let id = u16::try_from(patch.index).ok()?;
+            Ipv4::patch(ip, total_len, id)?;
             let source = Ipv4Addr::from(array_at::<4>(ip, 12)?);
             (IpAddr::V4(source), IpAddr::V4(Ipv4Addr::from(array_at::<4>(ip, 16)?)))
         } else {
-            put(ip, 4, &u16::try_from(tcp_len).ok()?.to_be_bytes())?;
+            Ipv6::patch(ip, u16::try_from(tcp_len).ok()?)?;
             let source = Ipv6Addr::from(array_at::<16>(ip, 8)?);
             (IpAddr::V6(source), IpAddr::V6(Ipv6Addr::from(array_at::<16>(ip, 24)?)))
         };
-        Some(Checksum::pseudo_header(source, destination, TCP, tcp_len))
+        Some(Checksum::pseudo_header(source, destination, protocol::TCP, tcp_len))
     }
 
     /// Writes what differs in the TCP header, its checksum 0.
@@ -264,12 +260,3 @@ fn copy_slices(slices: &[&[u8]], start: usize, out: &mut [u8]) {
         }
     }
 }
-
-/// IP's number of TCP.
-const TCP: u8 = 6;
-/// Where the sequence number is in a TCP header.
-const SEQ_AT: usize = 4;
-/// Where the flags are in a TCP header.
-const FLAGS_AT: usize = 13;
-/// Where the checksum is in a TCP header.
-const CHECKSUM_AT: usize = 16;

@@ -32,7 +32,7 @@ mod kind {
 /// An ICMP message that the engine has a use for, of either version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Icmp {
-    /// To be answered by [`echo_reply`] of the same version.
+    /// To be answered by [`turn_into_reply`] of the same version.
     EchoRequest,
     /// A packet of ours did not arrive.
     Error(IcmpError),
@@ -109,14 +109,16 @@ fn parse_quote(quote: &[u8]) -> Option<(FourTuple, SeqNum)> {
     Some((tuple, seq))
 }
 
-/// Writes the answer to the echo request in `request` (the whole message); gives its length, or
-/// `None` when `out` is too short.
-pub(crate) fn echo_reply(request: &[u8], out: &mut [u8]) -> Option<usize> {
-    put(out, 0, request)?;
-    put(out, 0, &[kind::ECHO_REPLY, 0])?;
-    let sum = u16_at(request, CHECKSUM_AT)?;
-    let old = u16_at(request, 0)?;
-    let sum = checksum::updated(sum, old, u16::from(kind::ECHO_REPLY) << 8);
-    put(out, CHECKSUM_AT, &sum.to_be_bytes())?;
-    Some(request.len())
+/// Turns an echo request (the whole message) into its answer; `None` when it is too short.
+pub(crate) fn turn_into_reply(message: &mut [u8]) -> Option<()> {
+    set_type(message, kind::ECHO_REPLY)
+}
+
+/// Sets type and code 0 of a message of either version, and brings its checksum up to date. In
+/// ICMPv6 the pseudo-header counts as well, but it sums the same for an answer.
+pub(super) fn set_type(message: &mut [u8], message_type: u8) -> Option<()> {
+    let (old, sum) = (u16_at(message, 0)?, u16_at(message, CHECKSUM_AT)?);
+    let new = u16::from(message_type) << 8;
+    put(message, 0, &new.to_be_bytes())?;
+    put(message, CHECKSUM_AT, &checksum::updated(sum, old, new).to_be_bytes())
 }

@@ -4,7 +4,7 @@
 use core::net::{Ipv6Addr, SocketAddr};
 
 use super::ethernet::MacAddress;
-use super::icmp::{CHECKSUM_AT, HEADER_LEN, Icmp, IcmpError, Problem};
+use super::icmp::{self, CHECKSUM_AT, HEADER_LEN, Icmp, IcmpError, Problem};
 use super::ipv4::protocol;
 use super::ipv6::Ipv6;
 use super::tcp::{self, Endpoints};
@@ -168,13 +168,9 @@ fn parse_quote(quote: &[u8]) -> Option<(FourTuple, SeqNum)> {
     Some((tuple, seq))
 }
 
-/// Writes the answer to the echo request in `request` (the whole message), as sent between
-/// `ends`; gives its length, or `None` when `out` is too short.
-pub(crate) fn echo_reply(request: &[u8], ends: Endpoints, out: &mut [u8]) -> Option<usize> {
-    put(out, 0, request)?;
-    put(out, 0, &[kind::ECHO_REPLY, 0])?;
-    fill_checksum(out.get_mut(..request.len())?, ends)?;
-    Some(request.len())
+/// Turns an echo request (the whole message) into its answer; `None` when it is too short.
+pub(crate) fn turn_into_reply(message: &mut [u8]) -> Option<()> {
+    icmp::set_type(message, kind::ECHO_REPLY)
 }
 
 impl Neighbor {

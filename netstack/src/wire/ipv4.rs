@@ -4,7 +4,7 @@ use core::net::Ipv4Addr;
 use core::ops::Range;
 
 use super::checksum::{self, Checksum};
-use super::{WireError, array_at, put, u8_at, u16_at};
+use super::{WireError, array_at, put, u16_at};
 
 /// Length of a header without options: the only one we send.
 pub(crate) const HEADER_LEN: usize = 20;
@@ -182,9 +182,4 @@ impl Ipv4 {
         put(header, IDENTIFICATION_AT, &identification.to_be_bytes())?;
         put(header, CHECKSUM_AT, &sum.to_be_bytes())
     }
-}
-
-/// The version that the first octet of an IP packet states.
-pub(crate) fn version_of(packet: &[u8]) -> Option<u8> {
-    u8_at(packet, 0).map(|octet| octet >> 4)
 }

@@ -60,11 +60,6 @@ impl Flags {
     pub(crate) const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
-
-    /// These bits without those of `other`.
-    pub(crate) const fn without(self, other: Self) -> Self {
-        Self(self.0 & !other.0)
-    }
 }
 
 impl BitOr for Flags {
@@ -233,6 +228,7 @@ impl Endpoints {
 
 /// Computes the checksum of `segment` and writes it into its header. `None` when the segment is
 /// shorter than a header.
+#[cfg(test)]
 pub(crate) fn fill_checksum(segment: &mut [u8], endpoints: Endpoints) -> Option<()> {
     put(segment, CHECKSUM_AT, &[0, 0])?;
     let mut sum = endpoints.pseudo_header(protocol::TCP, segment.len());

@@ -8,8 +8,6 @@ use super::{put, u16_at, u32_at};
 use crate::tcp::seq::{SeqNum, WindowScale};
 use crate::wire::WireError;
 
-/// Octets of options that fit into a header.
-pub(crate) const OPTIONS_LEN_MAX: usize = 40;
 /// SACK blocks that fit into a header without timestamps.
 pub(crate) const SACK_BLOCKS_MAX: usize = 4;
 /// Octets of the timestamps option with its padding.
@@ -94,13 +92,9 @@ impl SackBlocks {
     }
 
     /// Whether there is none.
+    #[cfg(test)]
     pub(crate) const fn is_empty(&self) -> bool {
         self.len == 0
-    }
-
-    /// Keeps only the first `count` blocks.
-    pub(crate) fn truncate(&mut self, count: usize) {
-        self.len = self.len.min(u8::try_from(count).unwrap_or(u8::MAX));
     }
 }
 
@@ -168,6 +162,7 @@ impl SynOptions {
     }
 
     /// Octets on the wire, a multiple of 4, at most 20.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let mss = if self.mss.is_some() { 4 } else { 0 };
         let scale = if self.window_scale.is_some() { 4 } else { 0 };

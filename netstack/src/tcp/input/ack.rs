@@ -7,7 +7,7 @@ use crate::engine::payload::{Buffer, Frame};
 use crate::engine::reply::Reply;
 use crate::tcp::congestion::{AckEvent, CwndLimited};
 use crate::tcp::connection::{Env, Step, Tcb};
-use crate::tcp::recovery::{AckFacts, Decision, Entered, Progress};
+use crate::tcp::recovery::{AckFacts, Decision, Entered, Progress, Spurious};
 use crate::tcp::rtt::RttSample;
 use crate::tcp::sack::Learned;
 use crate::tcp::segment::{Control, Options, Segment};
@@ -65,6 +65,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.take_sack(env, segment, &mut learned);
         self.send.update_window(self.window_of(segment, ack));
         self.take_rtt(env, segment, &learned);
+        if progress == Progress::Advanced {
+            self.undo_if_spurious(env, segment);
+        }
         let facts = self.ack_facts(env, progress);
         let decision =
             self.recovery.on_ack(&facts, &learned, &mut self.scoreboard, &mut self.congestion);
@@ -84,6 +87,14 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.congestion.on_ack(&event);
         }
         self.after_ack(env, progress, decision);
+    }
+
+    /// Takes back a recovery that this ACK shows to have been for nothing.
+    fn undo_if_spurious(&mut self, env: &mut Env<'_, F>, segment: &Segment) {
+        let echo = segment.timestamps().map(|timestamps| timestamps.echo);
+        let undone =
+            self.recovery.undo_if_spurious(echo, &mut self.scoreboard, &mut self.congestion);
+        env.counters.recoveries_undone += u64::from(undone == Spurious::Yes);
     }
 
     /// SND.UNA moves to `ack`.

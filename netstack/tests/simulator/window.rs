@@ -74,3 +74,20 @@ fn a_connection_holds_few_frames_however_small_the_segments() {
         assert_delivered(&outcomes, plans);
     });
 }
+
+#[test]
+fn a_sender_without_room_is_always_told_when_there_is_some() {
+    for_seeds(0..300, |random| {
+        let plans = [Plan::sending(400_000), Plan::sending(400_000)];
+        let mut config = NetworkConfig::impaired(plans[1], random);
+        for (host, impairments) in config.hosts.iter_mut().zip(&mut config.impairments) {
+            // The queue follows the congestion window, and that goes up and down.
+            host.tcp.send_queue_bytes_min = 2_000;
+            impairments.loss = 30;
+        }
+        let mut network = config.build(random);
+        network.connect(Family::V4, plans[0]);
+        let outcomes = network.finish();
+        assert_delivered(&outcomes, plans);
+    });
+}

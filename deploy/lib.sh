@@ -52,24 +52,9 @@ as_root() {
     if [[ $EUID == 0 ]]; then "$@"; else sudo -- "$@"; fi
 }
 
-# Runs a command as the user who called, also when that was through sudo.
-as_caller() {
-    if [[ $EUID == 0 && $caller != root ]]; then
-        sudo --user="$caller" --set-home -- env "PATH=$PATH" "$@"
-    else
-        "$@"
-    fi
-}
-
 # Sets `caller`, and `target`: Cargo's target directory.
 identify_caller() {
     caller=$(id --user --name)
-    if [[ $EUID == 0 && -n ${SUDO_USER:-} && $SUDO_USER != root ]]; then
-        caller=$SUDO_USER
-        local home
-        home=$(getent passwd "$caller" | cut --delimiter=: --fields=6)
-        PATH="$PATH:$home/.cargo/bin"
-    fi
     target=${CARGO_TARGET_DIR:-$root/target}
 }
 
@@ -86,6 +71,9 @@ check_machine() {
 check_clone() {
     local owner
     owner=$(stat --format=%U "$root")
+    # What is built should belong to whom the clone belongs to.
+    [[ $EUID != 0 || $owner == root || $owner != "${SUDO_USER:-}" ]] ||
+        fail "run this as $owner, without sudo; it asks for root where it needs it."
     [[ $owner == "$caller" ]] || fail "this clone belongs to $owner, but you are $caller." \
         "Clone it as yourself, or run this as $owner."
     [[ ! -e $target || $(stat --format=%U "$target") == "$caller" ]] ||
@@ -104,11 +92,14 @@ check_root() {
 check_rust() {
     local wanted found
     wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml")
-    as_caller sh -c 'command -v cargo && command -v rustc' >/dev/null 2>&1 ||
+    if ! command -v cargo >/dev/null || ! command -v rustc >/dev/null; then
         fail "Rust is missing; weir needs $wanted or newer." \
             "Get it from https://rustup.rs, open a new shell, and run this again."
+    fi
     # From the root of the file system: nothing there changes the toolchain.
-    found=$(cd / && as_caller rustc --version | awk '{print $2}')
+    found=$(cd / && rustc --version) || fail "rustc does not run." "rustup default stable"
+    found=${found#rustc }
+    found=${found%% *}
     at_least "$wanted" "$found" || fail "Rust $found is too old; weir needs $wanted or newer." \
         "Newer: rustup update stable (Debian's own packages are too old; see https://rustup.rs)"
 }

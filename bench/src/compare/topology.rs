@@ -120,7 +120,7 @@ impl Topology {
             .map_err(|source| CompareError::File { path: config.clone(), source })?;
         let mut command = self.edge.command("taskset");
         command.args(["--cpu-list", &self.proxy_core.to_string()]).arg(weir);
-        command.args(["run", "--config"]).arg(config);
+        command.arg("run").arg(config);
         Ok(Child::spawn(command, Output::Capture)?)
     }
 

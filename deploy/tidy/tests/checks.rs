@@ -31,7 +31,12 @@ fn refused(output: &Output, expected: &str) {
 fn unfit_machine_is_told_why() {
     let cases = [
         ("stat() { echo somebody; }", "check_clone", "this clone belongs to somebody, but you are"),
-        ("sh() { return 1; }", "check_rust", "Rust is missing; weir needs 1."),
+        (
+            "stat() { echo me; }; SUDO_USER=me",
+            "check_clone",
+            "run this as me, without sudo; it asks for root",
+        ),
+        ("command() { return 1; }", "check_rust", "Rust is missing; weir needs 1."),
         ("rustc() { echo rustc 1.63.0; }", "check_rust", "Rust 1.63.0 is too old; weir needs 1."),
         ("uname() { echo 5.10.0-30-amd64; }", "check_kernel", "kernel 5.10.0-30-amd64 is too old"),
         ("awk() { echo 1024; }", "check_size", "1024 MiB of memory are too little"),

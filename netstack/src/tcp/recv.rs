@@ -8,7 +8,7 @@ use super::assembler::{Arrival, Assembler, AssemblerLimits, Piece, Rejection};
 use super::seq::{SeqNum, WindowScale, WindowSize};
 use crate::engine::config::Limits;
 use crate::engine::drops::DropReason;
-use crate::engine::info::Held;
+use crate::engine::info::{Counters, Held};
 use crate::engine::payload::{Frame, Payload};
 use crate::wire::tcp_options::SackBlocks;
 
@@ -153,12 +153,18 @@ impl<F: Frame> Recv<F> {
     }
 
     /// Takes payload: in order, ahead of a gap, or not at all.
-    pub(crate) fn on_payload(&mut self, arrived: Arrived<F>, held: &mut Held) -> Received {
+    pub(crate) fn on_payload(
+        &mut self,
+        arrived: Arrived<F>,
+        held: &mut Held,
+        counters: &mut Counters,
+    ) -> Received {
         let mut arrived = match self.trim(arrived) {
             Ok(arrived) => arrived,
             Err(reason) => return Received::Dropped(reason),
         };
         if self.frames >= self.frames_max {
+            counters.copied_out_bytes += arrived.payload.len() as u64;
             arrived.payload = copy_out(arrived.payload);
         }
         if arrived.seq == self.rcv_nxt {

@@ -93,6 +93,8 @@ pub(crate) struct Cable {
     cut: bool,
     /// The first segment that was taken, for those who want to look at it.
     first_segment: Option<Vec<u8>>,
+    /// Bytes of the longest frame that was taken.
+    longest_frame: usize,
 }
 
 impl Cable {
@@ -108,6 +110,7 @@ impl Cable {
             now: Instant::ORIGIN,
             cut: false,
             first_segment: None,
+            longest_frame: 0,
         }
     }
 
@@ -139,6 +142,11 @@ impl Cable {
     /// Frames that were put on the cable, lost ones included.
     pub(crate) fn frames(&self) -> u64 {
         self.frames
+    }
+
+    /// Bytes of the longest frame that was put on the cable.
+    pub(crate) fn longest_frame(&self) -> usize {
+        self.longest_frame
     }
 
     /// The first segment that was put on the cable.
@@ -203,6 +211,7 @@ impl Link for Cable {
                 self.first_segment = Some(bytes.clone());
             }
             self.frames += 1;
+            self.longest_frame = self.longest_frame.max(len);
             // ARP and neighbour discovery ask three times only: their loss is no test of TCP.
             let lost = train.is_tcp() && self.random.chance(self.impairments.loss);
             if !lost && !self.cut {

@@ -14,6 +14,7 @@ mod random;
 mod baseline;
 mod closing;
 mod congestion;
+mod limits;
 mod opening;
 mod sequence;
 mod transfer;

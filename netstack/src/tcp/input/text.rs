@@ -38,7 +38,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let payload = Payload::Frame { frame, range: segment.payload };
         let was_empty = self.recv.is_drained();
         let had_gap = self.recv.has_gap();
-        match self.recv.on_payload(Arrived { seq, payload }, env.held) {
+        match self.recv.on_payload(Arrived { seq, payload }, env.held, env.counters) {
             Received::InOrder(bytes) => {
                 env.counters.bytes_received += u64::from(bytes);
                 self.recv.ack.on_in_order(bytes, self.rcv_mss);

@@ -27,12 +27,14 @@ struct Arguments {
     command: Verb,
 }
 
+const RUN_EXAMPLE: &str = "Example:
+  weir-bench run https://one.example/ --connect 192.0.2.1:443 --ca ca.pem \\
+      --connections 100 --duration 10s --mode keepalive --rate 5000";
+
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Loads one HTTPS address.
-    ///
-    /// Example: weir-bench run https://one.example:443/ --connect 192.0.2.1:443 --ca ca.pem
-    /// --connections 100 --duration 10s --mode keepalive --rate 5000
+    #[command(after_help = RUN_EXAMPLE)]
     Run(scenario::RunArguments),
     /// Measures weir beside nginx, in namespaces of its own; needs root.
     Compare(compare::CompareArguments),

@@ -186,7 +186,10 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         };
         let keep = finished && tcb.owner == Owner::Attached;
         tcb.release_queue(&mut env);
-        if !keep {
+        if keep {
+            // What was received in order is still to be read; what lies behind the FIN never is.
+            tcb.recv.clear_ahead(env.held);
+        } else {
             tcb.recv.clear(env.held);
         }
         if let Some((timer, _)) = entry.timer.take() {

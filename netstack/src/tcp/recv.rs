@@ -297,10 +297,15 @@ impl<F: Frame> Recv<F> {
     /// Drops everything that was received and not taken.
     pub(crate) fn clear(&mut self, held: &mut Held) {
         while self.take(held).is_some() {}
+        self.clear_ahead(held);
+    }
+
+    /// Drops what waits ahead of a gap: nothing will fill it any more.
+    pub(crate) fn clear_ahead(&mut self, held: &mut Held) {
         let before = (self.assembler.pieces(), self.assembler.cost_bytes());
         self.assembler.clear();
         self.account_assembler(before, held);
-        self.frames = 0;
+        self.recount_frames();
     }
 
     /// The peer's FIN lies at `seq`. Once everything before it is here it is taken, and takes a

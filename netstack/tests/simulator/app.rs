@@ -15,6 +15,17 @@ pub(crate) struct Plan {
     pub(crate) ending: Ending,
     /// How it reads.
     pub(crate) reader: Reader,
+    /// Whether what it receives must be what the peer sent.
+    pub(crate) trust: Trust,
+}
+
+/// Whether what is received must be what the peer sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// It must.
+    Peer,
+    /// Somebody forges segments: it may be anything.
+    Nobody,
 }
 
 /// How one side ends a connection.
@@ -52,7 +63,7 @@ impl Plan {
     /// Sends `send_bytes`, reads at once, and finishes.
     pub(crate) const fn sending(send_bytes: u64) -> Self {
         let (ending, reader) = (Ending::Finish, Reader::Eager);
-        Self { send_bytes, buffer_max: 16_384, ending, reader }
+        Self { send_bytes, buffer_max: 16_384, ending, reader, trust: Trust::Peer }
     }
 
     /// The same with another ending.
@@ -88,6 +99,7 @@ impl Plan {
             buffer_max: random.pick(&[1, 100, 1_460, 4_096, 16_413]).max(send_bytes_max / 4_000),
             ending: Ending::Finish,
             reader,
+            trust: Trust::Peer,
         }
     }
 }
@@ -142,6 +154,9 @@ impl App {
     pub(crate) fn take(&mut self, bytes: &[u8]) {
         assert!(!self.outcome.peer_finished, "no byte comes behind the end");
         for (at, byte) in bytes.iter().enumerate() {
+            if self.plan.trust == Trust::Nobody {
+                break;
+            }
             let offset = self.outcome.received + at as u64;
             assert_eq!(*byte, octet(offset), "octet {offset} of the stream");
         }

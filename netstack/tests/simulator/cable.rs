@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use netstack::{Instant, Link, Span, Train};
 
+use crate::hostile::forged;
 use crate::random::Random;
 
 /// What goes wrong, in frames of a thousand, and how long the way is.
@@ -18,6 +19,8 @@ pub(crate) struct Impairments {
     pub(crate) reordering: u64,
     /// Frames that arrive with a bit changed.
     pub(crate) corruption: u64,
+    /// Segments with a companion that nobody sent.
+    pub(crate) forgery: u64,
     /// Trains of which only a part is taken.
     pub(crate) busy: u64,
     /// The time of the way.
@@ -44,6 +47,7 @@ impl Impairments {
         duplication: 0,
         reordering: 0,
         corruption: 0,
+        forgery: 0,
         busy: 0,
         delay: Span::from_millis(5),
         jitter: Span::ZERO,
@@ -58,6 +62,7 @@ impl Impairments {
             duplication: up_to(50),
             reordering: up_to(100),
             corruption: up_to(20),
+            forgery: 0,
             busy: up_to(300),
             delay: Span::from_micros(20 + up_to(60_000)),
             jitter: Span::from_micros(up_to(5_000)),
@@ -159,6 +164,11 @@ impl Cable {
         let Some(departure) = self.pass_bottleneck(bytes.len() as u64) else { return };
         if self.random.chance(self.impairments.duplication) {
             self.fly(departure, bytes.clone());
+        }
+        if self.random.chance(self.impairments.forgery)
+            && let Some(forged) = forged(&bytes, &mut self.random)
+        {
+            self.fly(departure, forged);
         }
         self.fly(departure, bytes);
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use netstack::{
     AddressOwner, ChecksumPolicy, Config, Connect, ConnectionId, Engine, Event, Instant, Interface,
-    Limits, Listen, ListenerId, MacAddress, Span, TcpConfig, Transmitted, Verdict,
+    Limits, Listen, ListenerId, MacAddress, SendErrorKind, Span, TcpConfig, Transmitted, Verdict,
 };
 
 use crate::app::{App, Outcome, Plan, Reader, octet};
@@ -174,6 +174,14 @@ impl Host {
         assert_eq!(self.engine.counters().invariants_broken, 0, "the engine contradicts itself");
     }
 
+    /// Resets every connection.
+    pub(crate) fn abort_all(&mut self, now: Instant) {
+        let now = self.clock(now);
+        for (id, _) in self.apps.values() {
+            self.engine.abort(now, *id);
+        }
+    }
+
     /// What has become so far of connections that live.
     pub(crate) fn living(&self) -> impl Iterator<Item = &Outcome> {
         self.apps.values().map(|(_, app)| &app.outcome)
@@ -280,6 +288,8 @@ fn write(
         let bytes = (app.outcome.queued..app.outcome.queued + len).map(octet).collect();
         match engine.send(now, id, records.hold(bytes)) {
             Ok(()) => app.outcome.queued += len,
+            // The end of the connection is among the events that were not taken yet.
+            Err(error) if error.kind == SendErrorKind::NotConnected => return,
             Err(error) => panic!("there was room: {error:?}"),
         }
     }

@@ -3,6 +3,7 @@
 //! A SYN makes a small entry, nothing more; the connection comes with the handshake's last ACK,
 //! and then takes that segment as every other: its text and its FIN count.
 
+use super::sequence::is_before;
 use crate::engine::config::{Limits, TcpConfig};
 use crate::engine::drops::DropReason;
 use crate::engine::event::ListenerId;
@@ -65,6 +66,12 @@ impl HalfOpen {
             Control::Rst if segment.seq == rcv_nxt => return HalfOpenStep::Reset,
             Control::Rst => return HalfOpenStep::Drop(DropReason::ResetNotExact),
             Control::None | Control::Fin => {}
+        }
+        // The connection would refuse it, and then wait for another last ACK without a timer.
+        if let (Some(syn), Some(now)) = (self.options.timestamps, segment.timestamps())
+            && is_before(now.value, syn.value)
+        {
+            return HalfOpenStep::Challenge(DropReason::Paws);
         }
         if !segment.seq.in_window(rcv_nxt, window) {
             return HalfOpenStep::Challenge(DropReason::OutsideWindow);

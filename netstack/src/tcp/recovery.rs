@@ -360,7 +360,13 @@ impl Recovery {
             _ => learned.delivered_bytes,
         };
         prr.delivered = prr.delivered.saturating_add(delivered);
-        let pipe = scoreboard.in_flight_bytes();
+        let pipe = match facts.reports {
+            Reports::Sack => scoreboard.in_flight_bytes(),
+            Reports::DuplicateAcks => {
+                let left = u32::from(self.dup_acks).saturating_mul(mss);
+                scoreboard.in_flight_bytes().saturating_sub(left)
+            }
+        };
         let ssthresh = congestion.ssthresh_bytes();
         let allowance = if pipe > ssthresh {
             let share = u64::from(prr.delivered) * u64::from(ssthresh);
@@ -374,8 +380,10 @@ impl Recovery {
             }
             limit.min(ssthresh.saturating_sub(pipe))
         };
-        // The first retransmission goes out whatever the arithmetic says.
-        let forced = if prr.out == 0 { mss } else { 0 };
+        // The first retransmission goes out whatever the arithmetic says, and without SACK so
+        // does the one that a partial ACK asks for. RFC 6582 §3.2.
+        let partial = facts.reports == Reports::DuplicateAcks && detected.lost_bytes > 0;
+        let forced = if prr.out == 0 || partial { mss } else { 0 };
         congestion.set_cwnd(pipe.saturating_add(allowance.max(forced)));
     }
 }

@@ -116,8 +116,10 @@ pub(crate) struct Scoreboard {
     in_flight_bytes: u32,
     sacked_bytes: u32,
     lost_bytes: u32,
-    /// Behind the highest byte that is known to have arrived.
+    /// Behind the highest byte that was known to have arrived before this acknowledgment.
     fack: SeqNum,
+    /// The same with this acknowledgment.
+    new_fack: SeqNum,
 }
 
 impl Scoreboard {
@@ -129,6 +131,7 @@ impl Scoreboard {
             sacked_bytes: 0,
             lost_bytes: 0,
             fack: start,
+            new_fack: start,
         }
     }
 
@@ -191,7 +194,7 @@ impl Scoreboard {
             }
             self.subtract(gone.mark, gone.range.len());
         }
-        self.fack = self.fack.latest(ack);
+        self.new_fack = self.new_fack.latest(ack);
         if self.entries.is_empty() {
             self.entries.shrink_to(ENTRIES_KEPT);
         }
@@ -213,8 +216,14 @@ impl Scoreboard {
             }
         });
         if found.is_some() {
-            self.fack = self.fack.latest(range.end);
+            self.new_fack = self.new_fack.latest(range.end);
         }
+    }
+
+    /// All of an acknowledgment was taken: what arrives below it from now on was reordered. Its
+    /// own blocks may come in any order.
+    pub(crate) const fn end_of_ack(&mut self) {
+        self.fack = self.new_fack;
     }
 
     /// Gives up what was sent so long before `delivery` that it must be lost, and says when the

@@ -90,12 +90,6 @@ impl SackBlocks {
     pub(crate) fn len(&self) -> usize {
         usize::from(self.len)
     }
-
-    /// Whether there is none.
-    #[cfg(test)]
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
 }
 
 impl PartialEq for SackBlocks {

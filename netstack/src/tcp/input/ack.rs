@@ -63,6 +63,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.advance(env, ack, &mut learned);
         }
         self.take_sack(env, segment, &mut learned);
+        self.scoreboard.end_of_ack();
         self.send.update_window(self.window_of(segment, ack));
         self.take_rtt(env, segment, &learned);
         if progress == Progress::Advanced {

@@ -14,7 +14,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.answer_unacceptable(env, segment);
             return Err(DropReason::Paws);
         }
-        if !self.recv.is_acceptable(segment.seq, segment.seq_len()) {
+        let acceptable = self.recv.is_acceptable(segment.seq, segment.seq_len());
+        if !acceptable && !self.is_crossing_syn_ack(segment) {
             // A zero window still takes ACKs and RSTs at its edge: RFC 9293 §3.10.7.4 asks for
             // their processing even when the text is refused.
             if !self.may_use_ack_of(segment) {

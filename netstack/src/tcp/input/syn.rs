@@ -4,7 +4,7 @@ use crate::engine::drops::DropReason;
 use crate::engine::payload::{Buffer, Frame};
 use crate::tcp::connection::{Due, Env, Step, Tcb};
 use crate::tcp::segment::{Control, Segment};
-use crate::tcp::state::State;
+use crate::tcp::state::{Origin, State, SynReceived};
 
 impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Whatever its number, a SYN is answered with a challenge ACK: a peer that restarted will
@@ -13,11 +13,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if segment.control != Control::Syn {
             return Ok(());
         }
-        let crossed = matches!(self.state, State::SynReceived(_))
-            && segment.seq + 1 == self.recv.rcv_nxt()
-            && segment.ack == Some(self.send.snd_nxt);
-        if crossed {
-            // Simultaneous open: the peer's SYN again, now with its ACK of ours.
+        if self.is_crossing_syn_ack(segment) {
             return Ok(());
         }
         if matches!(self.state, State::SynReceived(_)) {
@@ -25,5 +21,14 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         self.challenge(env);
         Err(DropReason::SynInSynchronized)
+    }
+
+    /// Simultaneous open: the peer's SYN again, now with its ACK of ours. It lies left of the
+    /// window, and yet it completes the handshake. RFC 9293 §3.5, figure 8.
+    pub(super) fn is_crossing_syn_ack(&self, segment: &Segment) -> bool {
+        matches!(self.state, State::SynReceived(SynReceived { origin: Origin::Active, .. }))
+            && segment.control == Control::Syn
+            && segment.seq + 1 == self.recv.rcv_nxt()
+            && segment.ack == Some(self.send.snd_nxt)
     }
 }

@@ -294,7 +294,7 @@ impl Peer {
         Self { flags, ..*self }.frame(&[])
     }
 
-    /// Does the handshake with `host`; SEG.SEQ and SEG.ACK are then those of the first data.
+    /// Does the handshake with `host` in a [`ROUND_TRIP`]; SEG.SEQ and SEG.ACK are then those of the first data.
     pub(super) fn handshake(&mut self, host: &mut Host) -> ConnectionId {
         host.receive(self.flagged(Flags::SYN));
         let (syn_ack, _) = host.segments().pop().expect("a SYN-ACK");
@@ -303,6 +303,7 @@ impl Peer {
         if let (Some(mine), Some(theirs)) = (&mut self.timestamps, syn_ack.timestamps()) {
             mine.echo = theirs.value;
         }
+        host.now += ROUND_TRIP;
         host.receive(self.frame(&[]));
         host.only()
     }
@@ -313,3 +314,6 @@ impl Peer {
         self.seq += u32::try_from(payload.len()).expect("a segment's payload");
     }
 }
+
+/// How long a peer written by hand takes to answer a SYN-ACK.
+pub(super) const ROUND_TRIP: Span = Span::from_millis(20);

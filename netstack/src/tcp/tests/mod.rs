@@ -9,3 +9,11 @@ mod seq;
 mod handshake;
 mod host;
 mod pair;
+
+mod close;
+mod reset;
+mod state;
+
+mod receive;
+mod recovery;
+mod window;

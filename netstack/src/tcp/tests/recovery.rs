@@ -1,0 +1,163 @@
+//! Losses: found by time, by duplicate ACKs, by timeout; repaired once.
+
+use super::host::{Host, Peer};
+use crate::tcp::seq::SeqNum;
+use crate::wire::tcp_options::{SackBlock, SackPermitted, Timestamps};
+use crate::{CloseReason, ConnectionId, Span};
+
+/// A server that has `segments` whole segments in flight, half a round trip ago.
+fn in_flight(segments: usize, change: impl FnOnce(&mut Peer)) -> (Host, Peer, ConnectionId) {
+    let mut host = Host::new();
+    let mut peer = Peer::new();
+    change(&mut peer);
+    let id = peer.handshake(&mut host);
+    host.take_events();
+    host.segments();
+    let mss = host.engine.send_view(id).expect("it lives").mss_bytes;
+    host.engine.send(host.now, id, std::vec![b'x'; segments * mss]).expect("there is room");
+    assert_eq!(host.segments().len(), segments);
+    host.now += Span::from_millis(20);
+    (host, peer, id)
+}
+
+/// The peer reports the segments `first..last` after SND.UNA.
+fn report(peer: &mut Peer, first: u32, last: u32) {
+    let (left, right) = (peer.ack + first * 1_460, peer.ack + last * 1_460);
+    peer.sack.sack.push(SackBlock { left, right });
+}
+
+fn sequence_numbers(host: &mut Host) -> std::vec::Vec<SeqNum> {
+    host.segments().iter().map(|(segment, _)| segment.seq).collect()
+}
+
+#[test]
+fn three_segments_reported_mean_that_the_first_is_lost() {
+    let (mut host, mut peer, _) = in_flight(10, |_| {});
+    report(&mut peer, 1, 4);
+    host.receive(peer.frame(&[]));
+    assert_eq!(sequence_numbers(&mut host), [peer.ack]);
+    let counters = host.engine.counters();
+    assert_eq!((counters.recoveries, counters.bytes_retransmitted), (1, 1_460));
+}
+
+#[test]
+fn one_segment_reported_waits_for_the_reordering_window() {
+    let (mut host, mut peer, _) = in_flight(10, |_| {});
+    report(&mut peer, 1, 2);
+    host.receive(peer.frame(&[]));
+    assert_eq!(sequence_numbers(&mut host), []);
+    // A quarter of the smallest round trip.
+    host.sleep(Span::from_millis(4));
+    assert_eq!(sequence_numbers(&mut host), []);
+    host.sleep(Span::from_millis(2));
+    assert_eq!(sequence_numbers(&mut host), [peer.ack]);
+}
+
+#[test]
+fn every_hole_is_filled_once() {
+    let (mut host, mut peer, _) = in_flight(10, |_| {});
+    report(&mut peer, 8, 10);
+    report(&mut peer, 4, 7);
+    report(&mut peer, 1, 3);
+    host.receive(peer.frame(&[]));
+    let mut sent = sequence_numbers(&mut host);
+    for _ in 0..3 {
+        host.receive(peer.frame(&[]));
+        sent.extend(sequence_numbers(&mut host));
+    }
+    assert_eq!(sent, [peer.ack, peer.ack + 3 * 1_460, peer.ack + 7 * 1_460]);
+    peer.ack += 14_600;
+    peer.sack = Default::default();
+    host.now += Span::from_millis(20);
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.held().send_buffers.count, 0);
+}
+
+#[test]
+fn without_sack_three_duplicate_acks_are_enough() {
+    let (mut host, mut peer, _) = in_flight(10, |peer| {
+        peer.syn.sack_permitted = SackPermitted::No;
+    });
+    for _ in 0..2 {
+        host.receive(peer.frame(&[]));
+        assert_eq!(sequence_numbers(&mut host), []);
+    }
+    host.receive(peer.frame(&[]));
+    assert_eq!(sequence_numbers(&mut host), [peer.ack]);
+    // A partial ACK: the next hole. RFC 6582.
+    peer.ack += 2 * 1_460;
+    host.receive(peer.frame(&[]));
+    assert_eq!(sequence_numbers(&mut host).first(), Some(&peer.ack));
+}
+
+#[test]
+fn a_lost_tail_is_probed_before_the_timeout() {
+    let (mut host, mut peer, _) = in_flight(3, |_| {});
+    peer.ack += 1_460;
+    host.receive(peer.frame(&[]));
+    host.sleep(Span::from_millis(100));
+    assert_eq!(sequence_numbers(&mut host), [peer.ack + 1_460], "the last segment again");
+    assert_eq!(host.engine.counters().loss_probes, 1);
+    assert_eq!(host.engine.counters().retransmits_timeout, 0);
+}
+
+#[test]
+fn a_timeout_sends_from_the_first_byte_and_backs_off() {
+    let (mut host, peer, _) = in_flight(4, |peer| {
+        peer.syn.sack_permitted = SackPermitted::No;
+    });
+    let mut times = std::vec::Vec::new();
+    while times.len() < 5 {
+        let at = host.engine.poll_timeout().expect("something unacknowledged is on a timer");
+        host.now = host.now.max(at);
+        host.engine.handle_timeout(host.now);
+        let sent = sequence_numbers(&mut host);
+        if !sent.is_empty() {
+            assert_eq!(sent, [peer.ack], "one segment: the window is one");
+            times.push(host.now);
+        }
+    }
+    let gaps: std::vec::Vec<u64> =
+        times.windows(2).map(|pair| (pair[1] - pair[0]).as_millis() / 100).collect();
+    assert_eq!(gaps, [4, 8, 16, 32]);
+}
+
+#[test]
+fn a_peer_that_is_gone_is_given_up() {
+    let (mut host, _, _) = in_flight(4, |_| {});
+    for _ in 0..400 {
+        host.sleep(Span::from_secs(1));
+        host.segments();
+    }
+    assert_eq!(host.close_reason(), Some(CloseReason::UserTimeout));
+    host.assert_baseline();
+}
+
+#[test]
+fn a_spurious_timeout_is_taken_back() {
+    let (mut host, mut peer, id) = in_flight(4, |peer| {
+        peer.timestamps = Some(Timestamps { value: 1, echo: 0 });
+    });
+    let before = host.engine.send_view(id).expect("it lives").cwnd_bytes;
+    // The path stalls: timeouts, then the ACK of the originals.
+    let echo = peer.timestamps;
+    host.sleep(Span::from_secs(1));
+    assert!(!host.segments().is_empty());
+    assert!(host.engine.counters().retransmits_timeout > 0);
+    peer.timestamps = echo;
+    peer.ack += 1_448;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.counters().recoveries_undone, 1);
+    assert!(host.engine.send_view(id).expect("it lives").cwnd_bytes >= before);
+}
+
+#[test]
+fn a_report_of_what_was_never_sent_is_ignored() {
+    let (mut host, mut peer, _) = in_flight(2, |_| {});
+    report(&mut peer, 1, 50);
+    let (left, right) = (peer.ack - 100, peer.ack + 100);
+    peer.sack.sack.push(SackBlock { left, right });
+    host.receive(peer.frame(&[]));
+    assert_eq!(sequence_numbers(&mut host), []);
+    assert_eq!(host.engine.counters().invariants_broken, 0);
+}

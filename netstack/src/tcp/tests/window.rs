@@ -1,0 +1,151 @@
+//! Windows: zero, probed, never to the left; who may send how little.
+
+use super::host::{Host, Peer};
+use crate::tcp::seq::{SeqNum, WindowScale};
+use crate::{CloseReason, ConnectionId, DropReason, Event, SendErrorKind, Span, TcpState};
+
+fn connected(change: impl FnOnce(&mut crate::Config)) -> (Host, Peer, ConnectionId) {
+    let mut host = Host::with(change);
+    let mut peer = Peer::new();
+    let id = peer.handshake(&mut host);
+    host.take_events();
+    host.segments();
+    (host, peer, id)
+}
+
+#[test]
+fn a_closed_window_is_probed_until_it_opens() {
+    let (mut host, mut peer, id) = connected(|_| {});
+    peer.window = 0;
+    host.receive(peer.frame(&[]));
+    host.engine.send(host.now, id, b"waiting".to_vec()).expect("there is room");
+    assert!(host.segments().is_empty());
+    let mut probes = 0;
+    for _ in 0..30 {
+        host.sleep(Span::from_secs(1));
+        for (probe, payload) in host.segments() {
+            assert_eq!((probe.seq, payload.len()), (peer.ack - 1, 0));
+            probes += 1;
+            host.receive(peer.frame(&[]));
+        }
+    }
+    assert!((3..=8).contains(&probes), "{probes} probes in 30 s: it backs off");
+    peer.window = 1_000;
+    host.receive(peer.frame(&[]));
+    let (_, payload) = host.segments().pop().expect("data");
+    assert_eq!(payload, b"waiting");
+}
+
+#[test]
+fn a_window_that_never_opens_ends_the_connection() {
+    let (mut host, mut peer, id) = connected(|_| {});
+    peer.window = 0;
+    host.receive(peer.frame(&[]));
+    host.engine.send(host.now, id, b"waiting".to_vec()).expect("there is room");
+    for _ in 0..400 {
+        host.segments();
+        host.sleep(Span::from_secs(1));
+    }
+    assert_eq!(host.close_reason(), Some(CloseReason::UserTimeout));
+    host.assert_baseline();
+}
+
+#[test]
+fn nothing_is_sent_beyond_the_window() {
+    let (mut host, mut peer, id) = connected(|_| {});
+    peer.window = 2_000;
+    host.receive(peer.frame(&[]));
+    host.engine.send(host.now, id, vec_of(10_000)).expect("there is room");
+    let sent: usize = host.segments().iter().map(|(_, payload)| payload.len()).sum();
+    assert_eq!(sent, 1_460, "a whole segment, and no silly one behind it");
+    peer.ack += 1_460;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.segments().len(), 1);
+}
+
+#[test]
+fn the_right_edge_never_moves_left() {
+    let (mut host, mut peer, id) = connected(|config| {
+        config.tcp.receive_window_bytes = 300_000;
+    });
+    let scale = WindowScale::for_window(300_000);
+    let mut edge = SeqNum::ZERO;
+    for round in 0u16..200 {
+        peer.send(&mut host, &vec_of(usize::from(round % 23 + 1)));
+        if round % 3 == 0 {
+            // Taken, but delivered onwards only in part.
+            let taken = host.engine.recv(id).map_or(0, |payload| payload.len());
+            host.engine.consumed(host.now, id, taken / 2);
+        }
+        for (ack, _) in host.segments() {
+            let right = ack.ack.expect("an ACK") + (u32::from(ack.window) << scale.shift());
+            assert!(edge == SeqNum::ZERO || right.after_or_eq(edge), "{edge} to {right}");
+            edge = right;
+        }
+    }
+}
+
+#[test]
+fn a_full_receive_window_refuses_text_and_takes_acks() {
+    let (mut host, mut peer, id) = connected(|config| {
+        config.tcp.receive_window_bytes = 1_000;
+    });
+    host.engine.send(host.now, id, b"out".to_vec()).expect("there is room");
+    host.segments();
+    peer.send(&mut host, &vec_of(1_000));
+    let (full, _) = host.segments().pop().expect("an ACK");
+    assert_eq!(full.window, 0);
+    peer.ack += 3;
+    host.receive(peer.frame(b"more"));
+    assert_eq!(host.engine.counters().drops(DropReason::OutsideWindow), 1);
+    let flight = host.engine.send_view(id).expect("it lives").flight_bytes;
+    assert_eq!(flight, 0, "the ACK of the refused segment counts");
+    host.segments();
+    // The owner reads: the peer hears of it without asking.
+    assert_eq!(host.read(id).len(), 1_000);
+    let (update, _) = host.segments().pop().expect("a window update");
+    assert_eq!(update.window, 1_000);
+}
+
+#[test]
+fn a_full_send_queue_tells_when_there_is_room_again() {
+    let (mut host, mut peer, id) = connected(|config| {
+        config.tcp.send_queue_bytes_min = 20_000;
+        config.tcp.send_queue_bytes_max = 20_000;
+    });
+    host.engine.send(host.now, id, vec_of(12_000)).expect("there is room");
+    host.engine.send(host.now, id, vec_of(12_000)).expect("there is still some");
+    assert_eq!(host.engine.send_view(id).expect("it lives").room_bytes, 0);
+    let error = host.engine.send(host.now, id, vec_of(1)).expect_err("there is none");
+    assert_eq!(error.kind, SendErrorKind::Full);
+    for (segment, _) in host.segments() {
+        peer.ack = segment.seq_end();
+    }
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.take_events(), [Event::Writable { id }]);
+    assert_eq!(host.engine.held().send_buffers.count, 1, "the first buffer went back");
+}
+
+#[test]
+fn a_full_link_loses_nothing() {
+    let (mut host, mut peer, id) = connected(|_| {});
+    host.engine.send(host.now, id, vec_of(10_000)).expect("there is room");
+    let mut received = 0;
+    for _ in 0..20 {
+        let mut wire = super::host::Wire { room: Some(1), ..Default::default() };
+        let _: crate::Transmitted = host.engine.poll_transmit(host.now, &mut wire);
+        for (segment, payload) in wire.frames.iter().filter_map(|frame| super::host::parse(frame)) {
+            assert_eq!(segment.seq, peer.ack + received, "in order, each once");
+            received += u32::try_from(payload.len()).expect("a segment");
+        }
+    }
+    assert_eq!(received, 10_000);
+    peer.ack += received;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.held().send_buffers.count, 0);
+    assert_eq!(host.state(), TcpState::Established);
+}
+
+fn vec_of(len: usize) -> std::vec::Vec<u8> {
+    std::vec![b'x'; len]
+}

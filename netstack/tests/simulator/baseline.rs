@@ -7,6 +7,7 @@ use crate::cable::Impairments;
 use crate::for_seeds;
 use crate::host::Family;
 use crate::network::NetworkConfig;
+use crate::random::Random;
 
 #[test]
 fn hundreds_of_connections_that_end_in_every_way_leave_nothing() {
@@ -53,5 +54,20 @@ fn hundreds_of_connections_that_end_in_every_way_leave_nothing() {
         }
         network.settle();
         network.assert_baseline();
+    });
+}
+
+#[test]
+fn equal_seeds_give_equal_runs() {
+    for_seeds(0..20, |random| {
+        let run = |mut random: Random| {
+            let plans = Plan::pair(&mut random, 50_000);
+            let mut network = NetworkConfig::impaired(plans[1], &mut random).build(&mut random);
+            network.connect(Family::V6, plans[0]);
+            network.settle();
+            let [client, server] = &network.cables;
+            (network.now, client.frames(), server.frames(), client.digest(), server.digest())
+        };
+        assert_eq!(run(random.clone()), run(random.clone()));
     });
 }

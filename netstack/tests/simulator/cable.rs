@@ -100,6 +100,8 @@ pub(crate) struct Cable {
     first_segment: Option<Vec<u8>>,
     /// Bytes of the longest frame that was taken.
     longest_frame: usize,
+    /// A hash of every frame that was taken.
+    digest: u64,
 }
 
 impl Cable {
@@ -116,6 +118,7 @@ impl Cable {
             cut: false,
             first_segment: None,
             longest_frame: 0,
+            digest: 0,
         }
     }
 
@@ -152,6 +155,11 @@ impl Cable {
     /// Bytes of the longest frame that was put on the cable.
     pub(crate) fn longest_frame(&self) -> usize {
         self.longest_frame
+    }
+
+    /// A hash of every frame that was put on the cable, in order.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest
     }
 
     /// The first segment that was put on the cable.
@@ -222,6 +230,9 @@ impl Link for Cable {
             }
             self.frames += 1;
             self.longest_frame = self.longest_frame.max(len);
+            for byte in &bytes {
+                self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+            }
             // ARP and neighbour discovery ask three times only: their loss is no test of TCP.
             let lost = train.is_tcp() && self.random.chance(self.impairments.loss);
             if !lost && !self.cut {

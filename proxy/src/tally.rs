@@ -33,7 +33,7 @@ impl Tally {
 
     /// A connection was accepted.
     pub(crate) fn accepted(&self, listener: ListenerPosition) {
-        self.shard.increment(self.families.tcp_opens.at(&[listener.0, PASSIVE]));
+        self.shard.increment(self.families.tcp.opens.at(&[listener.0, PASSIVE]));
     }
 
     /// A handshake is done; it took `duration` from the whole hello on.
@@ -44,39 +44,39 @@ impl Tally {
         let resumption = facts.resumption as usize;
         let group = families.group(facts.group);
         let labels = [listener.0, version, resumption, group];
-        shard.increment(families.tls_handshakes.at(&labels));
-        shard.observe(families.tls_handshake_seconds.only(), duration.as_nanos());
+        shard.increment(families.tls.handshakes.at(&labels));
+        shard.observe(families.tls.handshake_seconds.only(), duration.as_nanos());
         let vhost = families.vhost(vhost.index);
-        shard.increment(families.vhost_handshakes.at(&[vhost]));
-        shard.adjust(families.vhost_connections.at(&[vhost]), 1);
+        shard.increment(families.vhost.handshakes.at(&[vhost]));
+        shard.adjust(families.vhost.connections.at(&[vhost]), 1);
     }
 
     /// A session is over. `route`: where it went, if its handshake was done.
     pub(crate) fn ended(&self, listener: ListenerPosition, ending: &Ending, route: Option<&Route>) {
         let Self { families, shard } = self;
-        shard.increment(families.tcp_closes.at(&[listener.0, ending.index()]));
+        shard.increment(families.tcp.closes.at(&[listener.0, ending.index()]));
         if let Some(route) = route {
             let vhost = families.vhost(route.vhost.index);
-            shard.adjust(families.vhost_connections.at(&[vhost]), -1);
+            shard.adjust(families.vhost.connections.at(&[vhost]), -1);
         } else if let Some(reason) = ending.handshake_failure() {
-            shard.increment(families.tls_handshake_failures.at(&[listener.0, reason.index()]));
+            shard.increment(families.tls.handshake_failures.at(&[listener.0, reason.index()]));
         }
         if matches!(ending, Ending::Panicked) {
-            shard.increment(families.connection_panics.only());
+            shard.increment(families.worker.panics.only());
         }
     }
 
     /// A connect to a server ended: see [`BackendResult`].
     pub(crate) fn backend_connect(&self, result: BackendResult) {
-        self.shard.increment(self.families.backend_connects.at(&[result as usize]));
+        self.shard.increment(self.families.backend.connects.at(&[result as usize]));
         if result == BackendResult::Connected {
-            self.shard.adjust(self.families.backend_connections.only(), 1);
+            self.shard.adjust(self.families.backend.connections.only(), 1);
         }
     }
 
     /// A connection to a server was closed.
     pub(crate) fn backend_closed(&self) {
-        self.shard.adjust(self.families.backend_connections.only(), -1);
+        self.shard.adjust(self.families.backend.connections.only(), -1);
     }
 
     /// Bytes that a backend has taken for a client of `vhost`, by its index.
@@ -89,21 +89,38 @@ impl Tally {
         self.plaintext(vhost, DIRECTION_OUT, DIRECTION_IN, bytes);
     }
 
+    /// A connection was refused, for a limit was reached.
+    pub(crate) fn refused(&self, limit: Limit) {
+        self.shard.increment(self.families.worker.refused.at(&[limit as usize]));
+    }
+
     /// A segment of another worker's connection was handed on, taken, or lost on the way.
     pub(crate) fn stray(&self, fate: StrayFate) {
-        self.shard.increment(self.families.worker_strays.at(&[fate as usize]));
+        self.shard.increment(self.families.worker.strays.at(&[fate as usize]));
     }
 
     fn plaintext(&self, vhost: u32, client: usize, backend: usize, bytes: usize) {
         let Self { families, shard } = self;
         let vhost = families.vhost(vhost);
-        shard.add(families.vhost_bytes.at(&[vhost, client]), bytes as u64);
-        shard.add(families.backend_bytes.at(&[backend]), bytes as u64);
+        shard.add(families.vhost.bytes.at(&[vhost, client]), bytes as u64);
+        shard.add(families.backend.bytes.at(&[backend]), bytes as u64);
     }
 }
 
 /// Position in [`crate::catalogue::OPENS`].
 const PASSIVE: usize = 0;
+
+/// A limit that refuses connections, in the order of its series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// `[limits] handshakes`.
+    Handshakes,
+}
+
+impl Limit {
+    /// The names of all limits, in the order of their series.
+    pub(crate) const NAMES: [&str; 1] = ["handshakes"];
+}
 
 /// What became of a stray, in the order of its series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +131,11 @@ pub(crate) enum StrayFate {
     Taken,
     /// The other worker's queue was full, or there was no frame.
     Dropped,
+}
+
+impl StrayFate {
+    /// The names, in the order of their series.
+    pub(crate) const NAMES: [&str; 3] = ["passed", "taken", "dropped"];
 }
 
 /// What came of a connect to a server, in the order of its series.

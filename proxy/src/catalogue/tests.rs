@@ -8,7 +8,8 @@ use std::time::{Instant, SystemTime};
 use arc_swap::ArcSwap;
 use metrics::{Bytes, Catalogue, Registry, Shards};
 
-use super::{Facts, Families, LabelValues, VHOSTS_MAX};
+use super::families::VHOSTS_MAX;
+use super::{Facts, Families, LabelValues};
 use crate::admin::reload::ReloadFacts;
 use crate::admin::{Exposition, Format};
 use crate::config::tests::support::Site;
@@ -97,7 +98,7 @@ fn virtual_hosts_beyond_the_list_share_a_series() {
     let (families, registry, shards) = registry();
     let worker = shards.workers.first().expect("two workers");
     for index in [0, 49, 50, 1_000_000] {
-        worker.adjust(families.vhost_connections.at(&[families.vhost(index)]), 1);
+        worker.adjust(families.vhost.connections.at(&[families.vhost(index)]), 1);
     }
     let text = registry.encode(Format::Classic);
     for line in [

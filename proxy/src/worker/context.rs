@@ -110,6 +110,11 @@ impl Context {
         }
     }
 
+    /// How many handshakes may go on at once.
+    pub(super) fn handshakes_max(&self) -> usize {
+        usize::try_from(self.snapshot.limits.handshakes).unwrap_or(usize::MAX)
+    }
+
     /// Takes no new connections from here on.
     pub(super) fn stop_listening(&mut self) {
         for listening in &self.listeners {

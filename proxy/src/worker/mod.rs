@@ -32,6 +32,7 @@ use crate::ending::{Ending, Parting};
 use crate::handover::Handover;
 use crate::relay::Relay;
 use crate::session::{Session, Step};
+use crate::tally::Limit;
 
 pub(crate) use self::context::{Context, NoBuffer};
 pub(crate) use self::control::{Control, Place};
@@ -205,6 +206,11 @@ impl Worker {
     }
 
     fn accept(&mut self, id: ConnectionId, listener: ListenerId) {
+        if self.sessions.negotiating() >= self.context.handshakes_max() {
+            self.context.tally.refused(Limit::Handshakes);
+            self.context.engine.abort(self.context.now, id);
+            return;
+        }
         let session = Session::new(id, listener, self.context.now);
         let deadline = session.deadline(&self.context);
         self.sessions.insert(id, session, deadline);

@@ -54,8 +54,8 @@ impl Worker {
             raise(shard, series.at(&[DIRECTION_IN]), input);
             raise(shard, series.at(&[DIRECTION_OUT]), output);
         };
-        both(&families.tcp_segments, counters.segments_received, counters.segments_sent);
-        both(&families.tcp_bytes, counters.bytes_received, counters.bytes_sent);
+        both(&families.tcp.segments, counters.segments_received, counters.segments_sent);
+        both(&families.tcp.bytes, counters.bytes_received, counters.bytes_sent);
         let causes = [
             counters.handshake_retransmits,
             counters.retransmits_timeout,
@@ -63,10 +63,10 @@ impl Worker {
             counters.loss_probes,
         ];
         for (position, count) in causes.into_iter().enumerate() {
-            raise(shard, families.tcp_retransmits.at(&[position]), count);
+            raise(shard, families.tcp.retransmits.at(&[position]), count);
         }
         for reason in DropReason::all() {
-            raise(shard, families.tcp_drops.at(&[reason.index()]), counters.drops(reason));
+            raise(shard, families.tcp.drops.at(&[reason.index()]), counters.drops(reason));
         }
         self.publish_states(families, shard);
     }
@@ -80,7 +80,7 @@ impl Worker {
                 same.filter_map(|other| self.context.engine.state_counts(other.id)).collect();
             for state in netstack::TcpState::ALL {
                 let count: u32 = counts.iter().map(|counts| counts.get(state)).sum();
-                let id = families.tcp_connections.at(&[listening.position.0, state.index()]);
+                let id = families.tcp.connections.at(&[listening.position.0, state.index()]);
                 shard.set(id, i64::from(count));
             }
         }
@@ -90,16 +90,16 @@ impl Worker {
         let (families, shard) = self.context.tally.cells();
         let queue = usize::from(self.place.worker);
         let counters = self.queue.counters();
-        raise(shard, families.xdp_packets.at(&[queue, DIRECTION_IN]), counters.rx_packets);
-        raise(shard, families.xdp_packets.at(&[queue, DIRECTION_OUT]), counters.tx_packets);
-        raise(shard, families.xdp_bytes.at(&[queue, DIRECTION_IN]), counters.rx_bytes);
-        raise(shard, families.xdp_bytes.at(&[queue, DIRECTION_OUT]), counters.tx_bytes);
+        raise(shard, families.xdp.packets.at(&[queue, DIRECTION_IN]), counters.rx_packets);
+        raise(shard, families.xdp.packets.at(&[queue, DIRECTION_OUT]), counters.tx_packets);
+        raise(shard, families.xdp.bytes.at(&[queue, DIRECTION_IN]), counters.rx_bytes);
+        raise(shard, families.xdp.bytes.at(&[queue, DIRECTION_OUT]), counters.tx_bytes);
         for (position, reason) in xdp::DropReason::ALL.into_iter().enumerate() {
-            raise(shard, families.xdp_drops.at(&[queue, position]), counters.drops.get(reason));
+            raise(shard, families.xdp.drops.at(&[queue, position]), counters.drops.get(reason));
         }
         for (position, mode) in xdp::Mode::ALL.into_iter().enumerate() {
             let used = i64::from(self.queue.mode() == mode);
-            shard.set(families.xdp_mode.at(&[queue, position]), used);
+            shard.set(families.xdp.mode.at(&[queue, position]), used);
         }
     }
 

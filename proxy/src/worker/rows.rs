@@ -22,14 +22,13 @@ impl Worker {
 
     /// How this worker is.
     pub(super) fn status(&self) -> WorkerStatus {
-        let handshakes = self.sessions.iter().filter(|session| session.negotiates()).count();
         WorkerStatus {
             worker: u32::from(self.place.worker),
             interface: self.place.interface.clone(),
             queue: self.place.queue,
             xdp_mode: self.queue.mode().name().to_owned(),
             connections: self.context.engine.connections().count() as u64,
-            handshakes: handshakes as u64,
+            handshakes: self.sessions.negotiating() as u64,
         }
     }
 
@@ -74,9 +73,9 @@ impl Worker {
     }
 }
 
-/// Slow start has no threshold before the first loss.
+/// Slow start has no threshold before the first loss: the engine says `u32::MAX` then.
 fn ssthresh(info: &ConnectionInfo) -> Option<u64> {
-    (info.ssthresh_bytes != usize::MAX).then_some(info.ssthresh_bytes as u64)
+    u32::try_from(info.ssthresh_bytes).ok().filter(|&bytes| bytes != u32::MAX).map(u64::from)
 }
 
 fn tls_row(session: &Session) -> Option<TlsRow> {

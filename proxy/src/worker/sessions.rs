@@ -10,6 +10,8 @@ pub(super) struct Sessions {
     slots: Vec<Option<Box<Entry>>>,
     timers: Wheel<ConnectionId>,
     count: usize,
+    /// Those whose handshake is going on.
+    negotiating: usize,
 }
 
 /// A session with what the worker notes about it.
@@ -21,6 +23,8 @@ pub(super) struct Entry {
     armed: Instant,
     /// It waits for its share of the handshake budget.
     pub(super) queued: Queued,
+    /// It is counted among those whose handshake is going on.
+    negotiates: bool,
 }
 
 impl Entry {
@@ -39,12 +43,17 @@ pub(super) enum Queued {
 
 impl Sessions {
     pub(super) fn new(now: Instant) -> Self {
-        Self { slots: Vec::new(), timers: Wheel::new(now), count: 0 }
+        Self { slots: Vec::new(), timers: Wheel::new(now), count: 0, negotiating: 0 }
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.count
+    }
+
+    /// How many of them are in the midst of their handshake.
+    pub(super) fn negotiating(&self) -> usize {
+        self.negotiating
     }
 
     /// Bytes of the table, its sessions and its timers, as far as they can be counted here: what a
@@ -57,7 +66,10 @@ impl Sessions {
     /// Adds a session whose deadline is `deadline`.
     pub(super) fn insert(&mut self, id: ConnectionId, session: Session, deadline: Instant) {
         let timer = self.timers.arm(id, deadline);
-        let entry = Entry { id, session, timer, armed: deadline, queued: Queued::No };
+        let negotiates = session.negotiates();
+        let queued = Queued::No;
+        let entry = Entry { id, session, timer, armed: deadline, queued, negotiates };
+        self.negotiating += usize::from(negotiates);
         if self.slots.len() <= id.index() {
             self.slots.resize_with(id.index() + 1, || None);
         }
@@ -84,6 +96,10 @@ impl Sessions {
         if deadline < entry.armed {
             self.set_timer(&mut entry, deadline);
         }
+        if entry.negotiates && !entry.session.negotiates() {
+            self.negotiating -= 1;
+            entry.negotiates = false;
+        }
         if let Some(slot) = self.slots.get_mut(entry.id.index()) {
             *slot = Some(entry);
         }
@@ -93,6 +109,7 @@ impl Sessions {
     pub(super) fn end(&mut self, entry: Box<Entry>) -> Session {
         self.timers.cancel(entry.timer);
         self.count -= 1;
+        self.negotiating -= usize::from(entry.negotiates);
         entry.session
     }
 
@@ -119,11 +136,6 @@ impl Sessions {
     pub(super) fn get(&self, id: ConnectionId) -> Option<&Session> {
         let entry = self.slots.get(id.index())?.as_deref()?;
         (entry.id == id).then_some(&entry.session)
-    }
-
-    /// Every session.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Session> {
-        self.slots.iter().flatten().map(|entry| &entry.session)
     }
 
     fn set_timer(&mut self, entry: &mut Entry, deadline: Instant) {

@@ -31,6 +31,8 @@ pub(crate) struct HostConfig {
     pub(crate) clock_offset: Span,
     /// The secret.
     pub(crate) seed: [u8; 32],
+    /// Who answers for its addresses.
+    pub(crate) owner: AddressOwner,
 }
 
 impl HostConfig {
@@ -43,6 +45,7 @@ impl HostConfig {
             mtu_bytes: 1_500,
             clock_offset: Span::from_secs(1_000),
             seed: [number; 32],
+            owner: AddressOwner::Engine,
         }
     }
 }
@@ -79,14 +82,14 @@ pub(crate) struct Host {
 impl Host {
     /// A host that listens on [`PORT`] for both versions.
     pub(crate) fn new(config: HostConfig, server_plan: Plan, random: Random) -> Self {
-        let HostConfig { number, tcp, limits, mtu_bytes, clock_offset, seed } = config;
+        let HostConfig { number, tcp, limits, mtu_bytes, clock_offset, seed, owner } = config;
         let interface = Interface {
-            mac: MacAddress([2, 0, 0, 0, 0, number]),
+            mac: mac(number),
             mtu_bytes,
             addresses: vec![(address(number, Family::V4), 24), (address(number, Family::V6), 64)],
             gateway_v4: None,
             gateway_v6: None,
-            owner: AddressOwner::Engine,
+            owner,
             checksum: ChecksumPolicy::Verify,
         };
         let config = Config { interface, tcp, limits, seed };
@@ -129,6 +132,12 @@ impl Host {
         let id = self.engine.connect(now, connect).expect("a connection can be opened");
         let former = self.apps.insert(id.index(), (id, App::new(plan, now)));
         assert!(former.is_none(), "no two connections share an index");
+    }
+
+    /// Tells the engine where the other host is, as a kernel that owns the addresses would.
+    pub(crate) fn tell_neighbor(&mut self, family: Family) {
+        let other = 3 - self.number;
+        self.engine.set_neighbor(address(other, family), mac(other));
     }
 
     /// Takes a frame from the link.
@@ -307,6 +316,11 @@ pub(crate) struct Ports {
 impl Ports {
     /// Any port of ours to the one that servers listen on.
     pub(crate) const TO_SERVER: Self = Self { local: 0, remote: PORT };
+}
+
+/// The link address of a host.
+fn mac(number: u8) -> MacAddress {
+    MacAddress([2, 0, 0, 0, 0, number])
 }
 
 /// The address of a host.

@@ -1,6 +1,6 @@
 //! Every way in which a connection can begin, or fail to.
 
-use netstack::{CloseReason, Span};
+use netstack::{AddressOwner, CloseReason, Span};
 
 use crate::app::Plan;
 use crate::for_seeds;
@@ -100,4 +100,26 @@ fn the_same_two_ends_can_be_used_again_at_once() {
             assert_eq!((outcome.received, outcome.closed), (1_000, Some(CloseReason::Finished)));
         }
     });
+}
+
+#[test]
+fn engines_under_a_kernel_that_owns_the_addresses_say_nothing_but_tcp() {
+    for family in [Family::V4, Family::V6] {
+        for_seeds(0..20, |random| {
+            let plans = [Plan::sending(20_000), Plan::sending(30_000)];
+            let mut config = NetworkConfig::new(plans[1]);
+            for host in &mut config.hosts {
+                host.owner = AddressOwner::Kernel;
+            }
+            let mut network = config.build(random);
+            // Only who opens has to be told: answers go where the frames came from.
+            network.hosts[0].tell_neighbor(family);
+            network.connect(family, plans[0]);
+            let outcomes = network.finish();
+            assert_delivered(&outcomes, plans);
+            for host in &network.hosts {
+                assert_eq!(host.engine.counters().neighbor_and_echo_answers, 0);
+            }
+        });
+    }
 }

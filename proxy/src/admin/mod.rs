@@ -8,6 +8,8 @@ mod http;
 pub(crate) mod reload;
 mod signals;
 mod socket;
+#[cfg(test)]
+mod tests;
 pub(crate) mod workers;
 
 use std::fmt;

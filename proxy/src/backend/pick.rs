@@ -54,11 +54,6 @@ impl Tried {
         }
     }
 
-    /// How many were tried.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     fn contains(&self, position: usize) -> bool {
         self.0.contains(&position)
     }

@@ -50,7 +50,6 @@ fn tried_servers_are_left_out_until_none_is_left() {
         let position = picker.pick(&pool, &tried).expect("one is left").position;
         tried.insert(position);
     }
-    assert_eq!(tried.len(), 2);
     assert_eq!(picker.pick(&pool, &tried), None);
 }
 

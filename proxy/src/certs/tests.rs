@@ -70,8 +70,7 @@ struct Client {
 
 impl Client {
     fn new(version: &'static SupportedProtocolVersion, schemes: &[SignatureScheme]) -> Self {
-        let recorder =
-            Arc::new(Recorder { schemes: schemes.to_vec(), seen: Mutex::new(None) });
+        let recorder = Arc::new(Recorder { schemes: schemes.to_vec(), seen: Mutex::new(None) });
         let provider = Arc::new(aws_lc_rs::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
@@ -128,8 +127,7 @@ fn certificate_is_one_that_the_client_can_verify() {
     site.write("weir.toml", &two);
     let server = only_host(&site);
     for version in [&TLS12, &TLS13] {
-        for (offered, chosen) in
-            [(vec![RSA], RSA), (vec![ECDSA], ECDSA), (vec![RSA, ECDSA], ECDSA)]
+        for (offered, chosen) in [(vec![RSA], RSA), (vec![ECDSA], ECDSA), (vec![RSA, ECDSA], ECDSA)]
         {
             let client = Client::new(version, &offered);
             client.shake(&server).expect("one of them fits");
@@ -157,7 +155,7 @@ fn ticket_of_one_virtual_host_does_not_resume_under_another() {
     let [_, a_reloaded] = hosts().try_into().expect("two hosts");
     for version in [&TLS12, &TLS13] {
         let client = Client::new(version, &[ECDSA]);
-        let mut shake = |server| client.shake(server).expect("it fits");
+        let shake = |server| client.shake(server).expect("it fits");
         assert_eq!(shake(&a), HandshakeKind::Full);
         assert_eq!(shake(&a), HandshakeKind::Resumed);
         assert_eq!(shake(&a_reloaded), HandshakeKind::Resumed);

@@ -16,6 +16,7 @@ use super::report::Report;
 use super::snapshot::{ChecksumPolicy, Limits, LogFormat, LogSettings, Timeouts, XdpMode};
 use super::source::{Located, Place, Source};
 use super::units::ByteSize;
+use crate::logging;
 use crate::vhost::SpeaksFirst;
 
 /// All files of one configuration, read and merged.
@@ -411,7 +412,7 @@ fn read_limits(section: &mut Section<'_, '_>) -> Limits {
 fn read_log(section: &mut Section<'_, '_>) -> LogSettings {
     let default = LogSettings::default();
     LogSettings {
-        filter: section.or("filter", default.filter),
+        filter: section.or("filter", LogFilter(default.filter)).0,
         format: section
             .choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)])
             .unwrap_or_default(),
@@ -421,6 +422,18 @@ fn read_log(section: &mut Section<'_, '_>) -> LogSettings {
 impl Tickets {
     fn read(section: &mut Section<'_, '_>) -> Self {
         Self { rotate: section.optional("rotate") }
+    }
+}
+
+/// A filter that the log can be set up with.
+struct LogFilter(String);
+
+impl FromValue for LogFilter {
+    const EXPECTED: &'static str =
+        "a level such as \"info\", or \"module=level\" with commas between";
+
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Mismatch> {
+        from_text(value, |text| logging::parse_filter(text).is_ok().then(|| Self(text.to_owned())))
     }
 }
 

@@ -89,14 +89,6 @@ impl NamePattern {
         }
         CanonicalName::new(text).map(Self::Exact)
     }
-
-    /// A concrete name that this pattern matches, for checks against a certificate.
-    pub(crate) fn example(&self) -> String {
-        match self {
-            Self::Exact(name) => name.to_string(),
-            Self::Wildcard(suffix) => format!("any.{suffix}"),
-        }
-    }
 }
 
 impl fmt::Display for NamePattern {

@@ -87,6 +87,7 @@ pub(crate) enum UnknownNames {
 
 /// Why a hello got no virtual host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "`Refusal::Unknown` would not say what is unknown")]
 pub(crate) enum Refusal {
     /// A well-formed name that nobody has.
     UnknownName,

@@ -95,7 +95,7 @@ fn open_files() -> Finding {
     Finding {
         what: "open files".to_owned(),
         state: if good { State::Good } else { State::Fallback },
-        detail: limit.maximum.map_or("unlimited".to_owned(), |files| files.to_string()),
+        detail: limit.maximum.map_or_else(|| "unlimited".to_owned(), |files| files.to_string()),
         advice: (!good)
             .then(|| "each backend connection is one; clients cost none. LimitNOFILE=".to_owned()),
     }

@@ -1,5 +1,6 @@
 //! `weir doctor`: what can this machine do, and how is the rest mended?
 
+mod features;
 mod machine;
 mod network;
 
@@ -26,6 +27,7 @@ impl Doctor {
     /// Prints what it found.
     pub(super) fn execute(self) -> ExitCode {
         let mut findings = machine::findings();
+        findings.extend(features::findings());
         findings.extend(network::findings());
         let text = if self.json {
             match serde_json::to_string_pretty(&findings) {

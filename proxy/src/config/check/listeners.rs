@@ -87,7 +87,9 @@ impl Check<'_> {
         match address_owner {
             Owner::Kernel => {
                 let network = networks.first().map(|network| &network.place);
-                if let Some(place) = network.or(gateways.first().map(|gateway| &gateway.place)) {
+                if let Some(place) =
+                    network.or_else(|| gateways.first().map(|gateway| &gateway.place))
+                {
                     self.report.add(place, Problem::Conflict(Conflict::NetworkOfKernel));
                 }
                 AddressOwner::Kernel

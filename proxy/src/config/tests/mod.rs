@@ -132,8 +132,7 @@ fn numbers_survive_reloads_and_are_not_given_twice() {
         snapshot.vhosts.iter().find(|vhost| vhost.name == name).map(|vhost| vhost.index)
     };
     let part = |name: &str| {
-        let text =
-            format!("[vhost.\"{name}\"]\ncert = \"../example.com.pem\"\npool = \"web\"\n");
+        let text = format!("[vhost.\"{name}\"]\ncert = \"../example.com.pem\"\npool = \"web\"\n");
         site.write("vhosts.d/part.toml", &text);
     };
     assert_eq!(index(&load(), "example.com"), Some(0));

@@ -1,5 +1,6 @@
 //! What the owner of an engine decides: its interface, its times, its sizes.
 
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -229,6 +230,12 @@ impl fmt::Display for ConfigError {
 impl core::error::Error for ConfigError {}
 
 impl Config {
+    /// The default times, sizes and limits on an interface. `seed`: random bytes.
+    #[must_use]
+    pub fn new(interface: Interface, seed: [u8; 32]) -> Self {
+        Self { interface, tcp: TcpConfig::default(), limits: Limits::default(), seed }
+    }
+
     /// Whether an engine can run with this.
     ///
     /// # Errors
@@ -241,6 +248,21 @@ impl Config {
 }
 
 impl Interface {
+    /// An interface with one address that the engine owns, and an MTU of 1500 bytes. The rest can
+    /// be changed in the fields.
+    #[must_use]
+    pub fn new(mac: MacAddress, address: IpAddr, prefix_len: u8) -> Self {
+        Self {
+            mac,
+            mtu_bytes: 1500,
+            addresses: vec![(address, prefix_len)],
+            gateway_v4: None,
+            gateway_v6: None,
+            owner: AddressOwner::Engine,
+            checksum: ChecksumPolicy::Verify,
+        }
+    }
+
     fn validate(&self) -> Result<(), ConfigError> {
         if self.addresses.is_empty() {
             return Err(ConfigError::NoAddress);
@@ -358,6 +380,14 @@ pub struct Listen {
     pub connections_max: u32,
     /// What the owner calls it: the engine only gives it back.
     pub name: u32,
+}
+
+impl Listen {
+    /// Waits at `address` with the usual limits: 1,024 half-open connections, any number of others.
+    #[must_use]
+    pub const fn new(address: SocketAddr) -> Self {
+        Self { address, half_open_max: 1024, connections_max: u32::MAX, name: 0 }
+    }
 }
 
 /// Both ends of a connection to open.

@@ -57,6 +57,21 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The connection that this is about.
+    #[must_use]
+    pub const fn id(&self) -> ConnectionId {
+        match *self {
+            Self::Accepted { id, .. }
+            | Self::Connected { id }
+            | Self::Readable { id }
+            | Self::PeerFinished { id }
+            | Self::Writable { id }
+            | Self::Closed { id, .. } => id,
+        }
+    }
+}
+
 /// Why a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseReason {

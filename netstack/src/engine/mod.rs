@@ -177,14 +177,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
         while let Some(event) = self.events.pop_front() {
-            let id = match event {
-                Event::Accepted { id, .. }
-                | Event::Connected { id }
-                | Event::Readable { id }
-                | Event::PeerFinished { id }
-                | Event::Writable { id }
-                | Event::Closed { id, .. } => id,
-            };
+            let id = event.id();
             if self.owned(id).is_none() {
                 continue;
             }

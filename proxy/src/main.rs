@@ -12,6 +12,8 @@ mod crew;
 mod demo;
 mod drain;
 mod ending;
+#[cfg(debug_assertions)]
+mod fault;
 mod handover;
 mod logging;
 mod relay;

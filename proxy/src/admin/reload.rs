@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use super::workers::ControlHandle;
 use crate::config::problem::Severity;
 use crate::config::report::Report;
+use crate::config::snapshot::Listener;
 use crate::config::{Loader, Snapshot};
 
 /// What a reload needs; shared by the signal and the admin socket.
@@ -128,18 +129,11 @@ fn log_failure(report: &Report) {
 
 /// Which settings differ that only a start applies: sockets, queues and memory are made then.
 fn at_next_start(before: &Snapshot, after: &Snapshot) -> Vec<&'static str> {
-    let links = |snapshot: &Snapshot| -> Vec<_> {
-        snapshot
-            .listeners
-            .iter()
-            .map(|listener| {
-                let owner = listener.address_owner.clone();
-                (listener.interface.clone(), listener.queues, listener.xdp_mode, owner)
-            })
-            .collect()
-    };
     [
-        (links(before) != links(after), "[listen]: interface, queues, xdp_mode, address_owner"),
+        (
+            !before.listeners.iter().map(opened).eq(after.listeners.iter().map(opened)),
+            "[listen]: all but default_vhost",
+        ),
         (before.admin != after.admin, "[admin]"),
         (before.limits != after.limits, "[limits]"),
         (before.memory != after.memory, "[memory]"),
@@ -148,6 +142,21 @@ fn at_next_start(before: &Snapshot, after: &Snapshot) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(differs, setting)| differs.then_some(setting))
     .collect()
+}
+
+/// What of a listener goes into sockets, filters and series that are made at start.
+fn opened(listener: &Listener) -> impl PartialEq {
+    let Listener {
+        name,
+        interface,
+        addresses,
+        queues,
+        unknown_names: _,
+        checksum,
+        address_owner,
+        xdp_mode,
+    } = listener;
+    (name, interface, addresses, queues, checksum, address_owner, xdp_mode)
 }
 
 impl fmt::Display for Reloaded {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
@@ -11,7 +12,7 @@ use metrics::Shard;
 use tracing::{error, info};
 use weir_io::RingError;
 use xdp::link::LinkFacts;
-use xdp::{Attach, Destination, Filter, Program};
+use xdp::{Attach, AttachError, Destination, Filter, Program};
 
 use crate::admin::workers::{ControlHandle, mailbox};
 use crate::catalogue::Families;
@@ -200,8 +201,13 @@ fn filter(listeners: &[&Listener]) -> Filter {
 
 /// Queues to serve: all of the interface's, or as many as its listeners say.
 fn queues(interface: &str, listeners: &[&Listener]) -> Result<u32, RunError> {
-    let facts = LinkFacts::of(interface)
-        .map_err(|error| RunError::Interface(interface.to_owned(), error))?;
+    let facts = LinkFacts::of(interface).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let missing = AttachError::NoInterface(interface.to_owned());
+            RunError::Attach(interface.to_owned(), Box::new(missing))
+        }
+        _ => RunError::Interface(interface.to_owned(), error),
+    })?;
     let wanted = listeners.iter().filter_map(|listener| listener.queues).max();
     Ok(wanted.unwrap_or(facts.rx_queues))
 }

@@ -224,7 +224,19 @@ impl fmt::Display for RingError {
         match self {
             Self::Limits => f.write_str("a ring has 1 to 32,768 operations and submissions"),
             Self::Pool(source) => write!(f, "{source}"),
-            Self::Setup(source) => write!(f, "can't make an io_uring: {source}"),
+            Self::Setup(source) => {
+                write!(f, "can't make an io_uring: {source}")?;
+                f.write_str(match source.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        "; allow it (`sysctl kernel.io_uring_disabled=0`, and in a container the \
+                         runtime's seccomp profile)"
+                    }
+                    io::ErrorKind::Unsupported => {
+                        "; the kernel must be built with CONFIG_IO_URING, as Debian's kernels are"
+                    }
+                    _ => "",
+                })
+            }
             Self::BufferRing(source) => write!(f, "can't register a buffer ring: {source}"),
             Self::Descriptor(source) => write!(f, "no file descriptor: {source}"),
             Self::Full => f.write_str("all operation slots of the ring are in use"),

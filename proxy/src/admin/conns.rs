@@ -28,7 +28,7 @@ pub(crate) struct ConnectionRow {
 /// The TCP half of a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TcpRow {
-    /// The state's RFC name, such as `ESTABLISHED`.
+    /// The state's name as in the metrics, such as `established`.
     pub(crate) state: String,
     /// Maximum segment size towards the client.
     pub(crate) mss_bytes: u32,

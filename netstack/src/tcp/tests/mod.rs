@@ -17,3 +17,5 @@ mod state;
 mod receive;
 mod recovery;
 mod window;
+
+mod icmp;

@@ -1,0 +1,89 @@
+//! ICMP errors about our segments: believed only about what is in flight. RFC 5927, RFC 1191.
+
+use core::net::IpAddr;
+use std::vec::Vec;
+
+use super::host::{Host, PEER_MAC, Peer, SERVER_MAC};
+use crate::tcp::seq::SeqNum;
+use crate::wire::checksum::Checksum;
+use crate::wire::ethernet::{EtherType, Ethernet};
+use crate::wire::ipv4::{Ecn, Ipv4, protocol};
+use crate::{ConnectionId, DropReason};
+
+/// A packet too big with `mtu`, from a router at the peer's link address, about our segment at
+/// `seq`.
+fn packet_too_big(peer: &Peer, seq: SeqNum, mtu: u16) -> Vec<u8> {
+    let (IpAddr::V4(ours), IpAddr::V4(theirs)) = (peer.tuple.remote.ip(), peer.tuple.local.ip())
+    else {
+        panic!("the peer has IPv4");
+    };
+    let ip = |source, destination, protocol, payload_len| Ipv4 {
+        source,
+        destination,
+        protocol,
+        ttl: 64,
+        dscp: 0,
+        ecn: Ecn::NotEct,
+        identification: 0,
+        payload_len,
+    };
+    let mut frame = std::vec![0; 14 + 20 + 8 + 20 + 8];
+    let (source, destination) = (PEER_MAC, SERVER_MAC);
+    let ethernet = Ethernet { destination, source, vlan: None, ether_type: EtherType::Ipv4 };
+    ethernet.emit(&mut frame).expect("it fits");
+    ip(theirs, ours, protocol::ICMP, 36).emit(&mut frame[14..]).expect("it fits");
+    frame[34..36].copy_from_slice(&[3, 4]);
+    frame[40..42].copy_from_slice(&mtu.to_be_bytes());
+    ip(ours, theirs, protocol::TCP, 1_460).emit(&mut frame[42..]).expect("it fits");
+    frame[62..64].copy_from_slice(&peer.tuple.remote.port().to_be_bytes());
+    frame[64..66].copy_from_slice(&peer.tuple.local.port().to_be_bytes());
+    frame[66..70].copy_from_slice(&seq.to_wire().to_be_bytes());
+    let mut sum = Checksum::new();
+    sum.add(&frame[34..]);
+    let sum = sum.finish();
+    frame[36..38].copy_from_slice(&sum.to_be_bytes());
+    frame
+}
+
+/// A server with two full segments in flight.
+fn in_flight() -> (Host, Peer, ConnectionId) {
+    let mut host = Host::new();
+    let mut peer = Peer::new();
+    let id = peer.handshake(&mut host);
+    host.segments();
+    host.engine.send(host.now, id, std::vec![b'x'; 2_920]).expect("there is room");
+    assert_eq!(host.segments().len(), 2);
+    (host, peer, id)
+}
+
+#[test]
+fn a_packet_too_big_lowers_the_path_mtu_and_sends_again() {
+    let (mut host, peer, id) = in_flight();
+    host.receive(packet_too_big(&peer, peer.ack, 1_000));
+    let view = host.engine.send_view(id).expect("it lives");
+    // Still the first window, in segments of the new size: no sign of congestion.
+    assert_eq!((view.mss_bytes, view.cwnd_bytes), (960, 9_600));
+    assert_eq!(host.engine.counters().recoveries, 0);
+    let sent: Vec<usize> = host.segments().iter().map(|(_, payload)| payload.len()).collect();
+    assert_eq!(sent, [960, 960, 960, 40]);
+}
+
+#[test]
+fn a_path_mtu_has_a_floor_and_only_sinks() {
+    let (mut host, peer, id) = in_flight();
+    host.receive(packet_too_big(&peer, peer.ack, 68));
+    assert_eq!(host.engine.send_view(id).expect("it lives").mss_bytes, 512);
+    host.receive(packet_too_big(&peer, peer.ack, 1_400));
+    assert_eq!(host.engine.send_view(id).expect("it lives").mss_bytes, 512);
+    assert_eq!(host.engine.counters().path_mtu_lowered, 1);
+}
+
+#[test]
+fn an_error_about_what_is_not_in_flight_is_not_believed() {
+    let (mut host, peer, id) = in_flight();
+    for seq in [peer.ack - 1, peer.ack + 2_920] {
+        host.receive(packet_too_big(&peer, seq, 1_000));
+    }
+    assert_eq!(host.engine.send_view(id).expect("it lives").mss_bytes, 1_460);
+    assert_eq!(host.engine.counters().drops(DropReason::IcmpNotInFlight), 2);
+}

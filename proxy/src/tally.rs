@@ -80,12 +80,12 @@ impl Tally {
     }
 
     /// Bytes that a backend has taken for a client of `vhost`, by its index.
-    pub(crate) fn to_backend(&self, vhost: u32, bytes: usize) {
+    pub(crate) fn sent_to_backend(&self, vhost: u32, bytes: usize) {
         self.plaintext(vhost, DIRECTION_IN, DIRECTION_OUT, bytes);
     }
 
     /// Bytes that a backend has sent for a client of `vhost`, by its index.
-    pub(crate) fn from_backend(&self, vhost: u32, bytes: usize) {
+    pub(crate) fn received_from_backend(&self, vhost: u32, bytes: usize) {
         self.plaintext(vhost, DIRECTION_OUT, DIRECTION_IN, bytes);
     }
 

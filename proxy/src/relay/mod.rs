@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use netstack::PayloadParts;
-use netstack::{ConnectionId, Instant};
+use netstack::{ConnectionId, Instant, Span};
 use weir_tls::Alert;
 use weir_tls::{SealError, SessionError};
 
@@ -29,6 +29,9 @@ use crate::session::Step;
 use crate::vhost::{SpeaksFirst, Vhost};
 use crate::worker::types::{Outcome, Outgoing, Payload, RecordBuffer, Records};
 use crate::worker::{Context, NoBuffer};
+
+/// How often a client's allowance of oddities (KeyUpdates, tiny records) is full again.
+const ALLOWANCE_INTERVAL: Span = Span::from_secs(60);
 
 /// Where a connection goes, as its handshake settled it.
 pub(crate) struct Route {
@@ -50,6 +53,8 @@ pub(crate) struct Relay {
     down: Downward,
     /// The last byte in either direction.
     active_at: Instant,
+    /// When the client's allowance was last filled.
+    refilled_at: Instant,
 }
 
 impl Relay {
@@ -71,6 +76,7 @@ impl Relay {
             up: Upward::default(),
             down: Downward::default(),
             active_at: context.now,
+            refilled_at: context.now,
         };
         if relay.route.vhost.speaks_first == SpeaksFirst::Server {
             relay.connect(context)?;
@@ -104,6 +110,9 @@ impl Relay {
             context.engine.consumed(context.now, self.id, wire_bytes);
             return Ok(());
         }
+        self.refill_allowance(context.now);
+        #[cfg(debug_assertions)]
+        crate::fault::strike(&self.route.facts, &self.backend);
         let received = self.records.receive(payload, &mut || context.take_whole());
         let received = match received {
             Ok(received) => received,
@@ -146,7 +155,7 @@ impl Relay {
         self.active_at = context.now;
         let sent_bytes = self.up.on_sent(context, self.id);
         match result {
-            Ok(_) => context.tally.to_backend(self.route.vhost.index, sent_bytes),
+            Ok(_) => context.tally.sent_to_backend(self.route.vhost.index, sent_bytes),
             // The other direction may go on: a server that has seen enough still answers.
             Err(_) => self.up.abandon(context, self.id),
         }
@@ -233,6 +242,15 @@ impl Relay {
 
 // The two directions, as far as they meet.
 impl Relay {
+    /// Fills the client's allowance when it is due. It is looked at only when something is received,
+    /// so that no timer has to wake a connection that is idle.
+    fn refill_allowance(&mut self, now: Instant) {
+        if now >= self.refilled_at + ALLOWANCE_INTERVAL {
+            self.refilled_at = now;
+            self.records.refill_allowance();
+        }
+    }
+
     /// Moves on whatever can move.
     fn pump(&mut self, context: &mut Context) -> Step {
         if self.backend.is_idle() && self.up.wants_backend() {
@@ -263,7 +281,7 @@ impl Relay {
     /// Seals what the backend sent and queues it for the client.
     fn forward(&mut self, context: &mut Context, mut buffer: RecordBuffer) -> Step {
         let payload = buffer.range();
-        context.tally.from_backend(self.route.vhost.index, payload.len());
+        context.tally.received_from_backend(self.route.vhost.index, payload.len());
         self.down.count(payload.len());
         let sealed = match self.records.seal(buffer.raw_mut(), payload.clone()) {
             Err(SealError::ControlFirst) => {

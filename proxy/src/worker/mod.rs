@@ -326,12 +326,12 @@ impl Worker {
                 let deadline = entry.session.deadline(&self.context);
                 self.sessions.give_back(entry, deadline);
             }
-            Ok(Err(ending)) => self.end(entry, &ending),
-            Err(_) => self.end(entry, &Ending::Panicked),
+            Ok(Err(ending)) => self.end(*entry, &ending),
+            Err(_) => self.end(*entry, &Ending::Panicked),
         }
     }
 
-    fn end(&mut self, entry: Box<Entry>, ending: &Ending) {
+    fn end(&mut self, entry: Entry, ending: &Ending) {
         let Self { context, sessions, .. } = self;
         let id = entry.id();
         let session = sessions.end(entry);

@@ -106,7 +106,7 @@ impl Sessions {
     }
 
     /// Forgets a session that was taken out.
-    pub(super) fn end(&mut self, entry: Box<Entry>) -> Session {
+    pub(super) fn end(&mut self, entry: Entry) -> Session {
         self.timers.cancel(entry.timer);
         self.count -= 1;
         self.negotiating -= usize::from(entry.negotiates);

@@ -1,5 +1,8 @@
 //! Why a session ended, and how its connection is left.
 
+#[cfg(test)]
+mod tests;
+
 use netstack::CloseReason;
 use weir_tls::{Reason, SealError, SessionError};
 

@@ -6,6 +6,9 @@
 //! anybody answers RST. The [`Directory`] remembers which worker took a flow's SYN, so that a SYN
 //! sent again does not open a second connection elsewhere and a stray needs one hop.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

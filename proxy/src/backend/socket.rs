@@ -21,6 +21,8 @@ enum State {
     Idle,
     /// A connect is under way.
     Connecting(Attempt),
+    /// A connect took too long and was cancelled; its completion is still to come.
+    GivenUp(Attempt),
     /// Connected; its two directions end one by one.
     Connected(Attempt),
 }
@@ -67,14 +69,17 @@ impl BackendSocket {
     pub(crate) fn socket(&self) -> Option<&Socket> {
         match &self.state {
             State::Connected(attempt) => Some(&attempt.socket),
-            State::Idle | State::Connecting(_) => None,
+            State::Idle | State::Connecting(_) | State::GivenUp(_) => None,
         }
     }
 
     /// The server's name, where one was chosen.
     pub(crate) fn server<'a>(&self, pool: &'a Pool) -> Option<&'a str> {
-        let (State::Connecting(attempt) | State::Connected(attempt)) = &self.state else {
-            return None;
+        let attempt = match &self.state {
+            State::Idle => return None,
+            State::Connecting(attempt) | State::GivenUp(attempt) | State::Connected(attempt) => {
+                attempt
+            }
         };
         pool.servers.get(attempt.position).map(|server| server.name.as_str())
     }
@@ -83,7 +88,7 @@ impl BackendSocket {
     pub(crate) fn state(&self) -> &'static str {
         match self.state {
             State::Idle => "idle",
-            State::Connecting(_) => "connecting",
+            State::Connecting(_) | State::GivenUp(_) => "connecting",
             State::Connected(_) => "connected",
         }
     }
@@ -119,8 +124,10 @@ impl BackendSocket {
         pool: &Pool,
         result: Result<(), OperationError>,
     ) -> Connected {
-        let State::Connecting(attempt) = std::mem::replace(&mut self.state, State::Idle) else {
-            return Connected::TryNext;
+        let attempt = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Connecting(attempt) | State::GivenUp(attempt) => attempt,
+            // Only one connect is ever under way, so that none ends in these states.
+            State::Idle | State::Connected(_) => return Connected::TryNext,
         };
         match result {
             Ok(()) => {
@@ -141,26 +148,32 @@ impl BackendSocket {
         }
     }
 
-    /// Until when a connect under way may take.
+    /// Until when a connect under way may take; `None` once it was given up.
     pub(crate) fn connect_deadline(&self, pool: &Pool) -> Option<Instant> {
         match &self.state {
             State::Connecting(attempt) => Some(attempt.since + span(pool.connect_timeout)),
-            State::Idle | State::Connected(_) => None,
+            State::Idle | State::GivenUp(_) | State::Connected(_) => None,
         }
     }
 
     /// Ends a connect that takes too long; its completion says `Cancelled`.
-    pub(crate) fn give_up_connect(&self, context: &mut Context) {
-        if let State::Connecting(attempt) = &self.state {
-            context.ring.cancel(&attempt.socket);
-        }
+    pub(crate) fn give_up_connect(&mut self, context: &mut Context) {
+        self.state = match std::mem::replace(&mut self.state, State::Idle) {
+            State::Connecting(attempt) => {
+                context.ring.cancel(&attempt.socket);
+                State::GivenUp(attempt)
+            }
+            other @ (State::Idle | State::GivenUp(_) | State::Connected(_)) => other,
+        };
     }
 
     /// Closes the socket, whatever is under way on it.
     pub(crate) fn release(self, context: &mut Context) {
         match self.state {
             State::Idle => {}
-            State::Connecting(attempt) => context.ring.close(attempt.socket),
+            State::Connecting(attempt) | State::GivenUp(attempt) => {
+                context.ring.close(attempt.socket);
+            }
             State::Connected(attempt) => {
                 context.tally.backend_closed();
                 context.ring.close(attempt.socket);

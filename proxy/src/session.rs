@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use netstack::{ConnectionId, Instant, ListenerId};
+use netstack::{CloseReason, ConnectionId, Instant, ListenerId};
 use weir_tls::Reason;
 use weir_tls::hello::{HelloBuffer, HelloProgress};
 use weir_tls::{Alert, alert};
@@ -85,6 +85,18 @@ impl Session {
     /// The session is over.
     pub(crate) fn on_writable(&mut self, context: &mut Context) -> Step {
         self.relay().map_or(Ok(()), |relay| relay.on_writable(context))
+    }
+
+    /// The client's connection has ended.
+    ///
+    /// # Errors
+    /// The session is over: always, unless the connection ended in good order before the backend has
+    /// taken what came over it.
+    pub(crate) fn on_closed(&mut self, context: &mut Context, reason: CloseReason) -> Step {
+        match self.relay() {
+            Some(relay) if reason == CloseReason::Finished => relay.on_closed(context),
+            _ => Err(Ending::Connection(reason)),
+        }
     }
 
     /// A connect to a backend has ended.

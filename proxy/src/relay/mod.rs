@@ -135,6 +135,17 @@ impl Relay {
         self.pump(context)
     }
 
+    /// The client's connection came to its orderly end. What it sent may still be on its way to the
+    /// backend, which had finished before it.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub(crate) fn on_closed(&mut self, context: &mut Context) -> Step {
+        self.up.finish();
+        self.finish_down(context);
+        self.pump(context)
+    }
+
     /// A connect to a server ended.
     ///
     /// # Errors

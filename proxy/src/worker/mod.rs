@@ -24,6 +24,7 @@ use tracing::{error, trace};
 use weir_io::{RingError, Watch};
 use xdp::Queue;
 
+use self::control::Drained;
 use self::link::RingLink;
 use self::sessions::{Entry, Queued, Sessions};
 use self::types::Completion;
@@ -60,6 +61,8 @@ pub(crate) struct Worker {
     negotiating: VecDeque<ConnectionId>,
     handover: Handover,
     control: Control,
+    /// Whether this worker's part of the drain is over.
+    drained: Drained,
     place: Place,
     clock: Clock,
     /// The last turn that had work.
@@ -99,6 +102,7 @@ impl Worker {
             queue,
             handover: start.handover,
             control: start.control,
+            drained: Drained::No,
             place,
             clock,
             _watch: watch,
@@ -201,7 +205,10 @@ impl Worker {
             Event::Connected { id } => self.context.engine.abort(self.context.now, id),
             Event::Readable { id } | Event::PeerFinished { id } => self.on_readable(id),
             Event::Writable { id } => self.with(id, Session::on_writable),
-            Event::Closed { id, reason } => self.with(id, |_, _| Err(Ending::Connection(reason))),
+            Event::Closed { id, reason } => {
+                self.with(id, |session, context| session.on_closed(context, reason));
+                self.sessions.detach(id);
+            }
         }
     }
 

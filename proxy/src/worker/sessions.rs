@@ -1,5 +1,7 @@
 //! The sessions of one worker, by connection, and their deadlines.
 
+use std::collections::HashMap;
+
 use netstack::{ConnectionId, Instant, TimerId, Wheel};
 
 use crate::relay::Relay;
@@ -8,6 +10,8 @@ use crate::session::Session;
 /// A side table of the engine's connections, and one timer for each.
 pub(super) struct Sessions {
     slots: Vec<Option<Box<Entry>>>,
+    /// Those whose connection is gone, so that another may have its slot.
+    detached: HashMap<ConnectionId, Box<Entry>>,
     timers: Wheel<ConnectionId>,
     count: usize,
     /// Those whose handshake is going on.
@@ -25,6 +29,8 @@ pub(super) struct Entry {
     pub(super) queued: Queued,
     /// It is counted among those whose handshake is going on.
     negotiates: bool,
+    /// Its connection is gone.
+    detached: bool,
 }
 
 impl Entry {
@@ -43,7 +49,13 @@ pub(super) enum Queued {
 
 impl Sessions {
     pub(super) fn new(now: Instant) -> Self {
-        Self { slots: Vec::new(), timers: Wheel::new(now), count: 0, negotiating: 0 }
+        Self {
+            slots: Vec::new(),
+            detached: HashMap::new(),
+            timers: Wheel::new(now),
+            count: 0,
+            negotiating: 0,
+        }
     }
 
     /// How many there are.
@@ -60,7 +72,11 @@ impl Sessions {
     /// session's TLS holds besides is the allocator's to know.
     pub(super) fn bytes(&self) -> usize {
         let table = self.slots.capacity() * size_of::<Option<Box<Entry>>>();
-        table + self.count * (size_of::<Entry>() + size_of::<Relay>()) + self.timers.bytes()
+        let detached = self.detached.capacity() * size_of::<(ConnectionId, Box<Entry>)>();
+        table
+            + detached
+            + self.count * (size_of::<Entry>() + size_of::<Relay>())
+            + self.timers.bytes()
     }
 
     /// Adds a session whose deadline is `deadline`.
@@ -68,7 +84,8 @@ impl Sessions {
         let timer = self.timers.arm(id, deadline);
         let negotiates = session.negotiates();
         let queued = Queued::No;
-        let entry = Entry { id, session, timer, armed: deadline, queued, negotiates };
+        let detached = false;
+        let entry = Entry { id, session, timer, armed: deadline, queued, negotiates, detached };
         self.negotiating += usize::from(negotiates);
         if self.slots.len() <= id.index() {
             self.slots.resize_with(id.index() + 1, || None);
@@ -82,12 +99,27 @@ impl Sessions {
 
     /// The session of `id`, if it is still there.
     pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Entry> {
-        self.slots.get_mut(id.index())?.as_deref_mut().filter(|entry| entry.id == id)
+        let attached = self.slots.get_mut(id.index()).and_then(Option::as_deref_mut);
+        match attached.filter(|entry| entry.id == id) {
+            Some(entry) => Some(entry),
+            None => self.detached.get_mut(&id).map(Box::as_mut),
+        }
     }
 
     /// Takes the session out, to give it back or to let it end.
     pub(super) fn take(&mut self, id: ConnectionId) -> Option<Box<Entry>> {
-        self.slots.get_mut(id.index())?.take_if(|entry| entry.id == id)
+        let slot = self.slots.get_mut(id.index());
+        let attached = slot.and_then(|slot| slot.take_if(|entry| entry.id == id));
+        attached.or_else(|| self.detached.remove(&id))
+    }
+
+    /// The connection of `id` is gone, and the engine may use its slot again: if there is still a
+    /// session, it goes on without.
+    pub(super) fn detach(&mut self, id: ConnectionId) {
+        if let Some(mut entry) = self.take(id) {
+            entry.detached = true;
+            self.detached.insert(id, entry);
+        }
     }
 
     /// Gives a session back. The timer is moved only if `deadline` is earlier than what it was set
@@ -100,7 +132,9 @@ impl Sessions {
             self.negotiating -= 1;
             entry.negotiates = false;
         }
-        if let Some(slot) = self.slots.get_mut(entry.id.index()) {
+        if entry.detached {
+            self.detached.insert(entry.id, entry);
+        } else if let Some(slot) = self.slots.get_mut(entry.id.index()) {
             *slot = Some(entry);
         }
     }
@@ -129,10 +163,10 @@ impl Sessions {
 
     /// Every connection with a session.
     pub(super) fn ids(&self) -> Vec<ConnectionId> {
-        self.slots.iter().flatten().map(|entry| entry.id).collect()
+        self.slots.iter().flatten().chain(self.detached.values()).map(|entry| entry.id).collect()
     }
 
-    /// The session of `id`, to be shown.
+    /// The session of a connection, to be shown.
     pub(super) fn get(&self, id: ConnectionId) -> Option<&Session> {
         let entry = self.slots.get(id.index())?.as_deref()?;
         (entry.id == id).then_some(&entry.session)

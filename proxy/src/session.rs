@@ -16,7 +16,7 @@ use crate::ending::Ending;
 use crate::relay::{Facts, Relay, Route};
 use crate::vhost::Vhost;
 use crate::worker::Context;
-use crate::worker::types::{Outcome, Payload, RecordBuffer};
+use crate::worker::types::{Outcome, RecordBuffer};
 
 /// One client connection. The worker owns it and hands it every event of its connection.
 pub(crate) struct Session {
@@ -296,12 +296,8 @@ impl Session {
         let route = Route { vhost, pool, facts };
         let duration = context.now.since(self.since);
         context.tally.handshake(context.position(self.listener), &route, duration);
-        let mut relay = Box::new(Relay::start(context, self.id, route, records)?);
-        let begun = if leftover.is_empty() {
-            Ok(())
-        } else {
-            relay.receive(context, Payload::Copied(leftover))
-        };
+        let mut relay = Box::new(Relay::new(context.now, self.id, route, records));
+        let begun = relay.begin(context, leftover);
         self.stage = Stage::Relay(relay);
         begun
     }

@@ -58,30 +58,34 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Takes over after the handshake. The backend is connected at once only where it speaks first.
-    ///
-    /// # Errors
-    /// There is no way to a backend.
-    pub(crate) fn start(
-        context: &mut Context,
-        id: ConnectionId,
-        route: Route,
-        records: Records,
-    ) -> Result<Self, Ending> {
-        let mut relay = Self {
+    /// Takes over after the handshake.
+    pub(crate) fn new(now: Instant, id: ConnectionId, route: Route, records: Records) -> Self {
+        Self {
             id,
             route,
             records,
             backend: BackendSocket::new(),
             up: Upward::default(),
             down: Downward::default(),
-            active_at: context.now,
-            refilled_at: context.now,
-        };
-        if relay.route.vhost.speaks_first == SpeaksFirst::Server {
-            relay.connect(context)?;
+            active_at: now,
+            refilled_at: now,
         }
-        Ok(relay)
+    }
+
+    /// Begins with the bytes that came along with the end of the handshake. The backend is connected
+    /// at once only where it speaks first.
+    ///
+    /// # Errors
+    /// The session is over.
+    pub(crate) fn begin(&mut self, context: &mut Context, leftover: Vec<u8>) -> Step {
+        if self.route.vhost.speaks_first == SpeaksFirst::Server {
+            self.connect(context)?;
+        }
+        if leftover.is_empty() {
+            return Ok(());
+        }
+        // The handshake gave their window back already.
+        self.open(context, Payload::Copied(leftover), 0)
     }
 
     /// The client has sent something, or a shortage that stopped receiving may be over.
@@ -91,7 +95,8 @@ impl Relay {
     pub(crate) fn on_readable(&mut self, context: &mut Context) -> Step {
         while context.can_gather(self.id) {
             let Some(payload) = context.engine.recv(self.id) else { break };
-            self.receive(context, payload)?;
+            let wire_bytes = payload.len();
+            self.open(context, payload, wire_bytes)?;
         }
         if context.engine.recv_finished(self.id) {
             self.up.finish();
@@ -99,13 +104,10 @@ impl Relay {
         self.pump(context)
     }
 
-    /// Opens one payload and queues what it held for the backend.
-    ///
-    /// # Errors
-    /// The records are broken; the alert is queued.
-    pub(crate) fn receive(&mut self, context: &mut Context, payload: Payload) -> Step {
+    /// Opens one payload and queues what it held for the backend. `wire_bytes`: what the receive
+    /// window gets back when the backend has it.
+    fn open(&mut self, context: &mut Context, payload: Payload, wire_bytes: usize) -> Step {
         self.active_at = context.now;
-        let wire_bytes = payload.len();
         if self.up.has_ended() {
             context.engine.consumed(context.now, self.id, wire_bytes);
             return Ok(());

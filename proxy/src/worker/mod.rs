@@ -24,7 +24,6 @@ use tracing::{error, trace};
 use weir_io::{RingError, Watch};
 use xdp::Queue;
 
-use self::control::Drained;
 use self::link::RingLink;
 use self::sessions::{Entry, Queued, Sessions};
 use self::types::Completion;
@@ -61,8 +60,6 @@ pub(crate) struct Worker {
     negotiating: VecDeque<ConnectionId>,
     handover: Handover,
     control: Control,
-    /// Whether this worker's part of the drain is over.
-    drained: Drained,
     place: Place,
     clock: Clock,
     /// The last turn that had work.
@@ -102,7 +99,6 @@ impl Worker {
             queue,
             handover: start.handover,
             control: start.control,
-            drained: Drained::No,
             place,
             clock,
             _watch: watch,

@@ -140,6 +140,12 @@ impl Edge {
         assert!(met.is_ok(), "{what}: not within {LIMIT:?}\n{}\n{}", self.metrics(), self.log());
     }
 
+    /// Looks at the metrics until the series whose line begins with `prefix` add up to `count`.
+    pub(crate) fn wait_for_count(&self, prefix: &str, count: usize) {
+        let what = format!("{prefix} to be {count}");
+        self.wait_for_metrics(&what, |edge| edge.metric(prefix) == count as f64);
+    }
+
     /// weir's log so far.
     pub(crate) fn log(&self) -> String {
         self.weir.output()

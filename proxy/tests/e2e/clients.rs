@@ -1,0 +1,238 @@
+//! Real clients of every kind, and hellos that arrive in odd ways.
+
+use std::env;
+use std::io::Write;
+use std::net::TcpStream;
+
+use hosts::HostError;
+use rustls::{ALL_VERSIONS, ClientConnection, NamedGroup, StreamOwned, version};
+
+use crate::edge::{CLIENT_DEVICE, Edge, Plan, V4, nginx};
+use crate::openssl::s_client;
+use crate::tls;
+
+/// One server of each protocol, as nginx 1.22 has them: its port for HTTP/2 without TLS takes
+/// nothing else.
+const SERVERS: [&str; 2] = [
+    "listen 127.0.0.1:8080; location / { return 200 \"one $server_protocol\"; }",
+    "listen 127.0.0.1:8082 http2; location / { return 200 \"two $server_protocol\"; }",
+];
+
+/// A pool for each protocol.
+fn both_protocols() -> Plan {
+    let config = r#"
+        [pool.one]
+        servers = ["127.0.0.1:8080"]
+        [pool.two]
+        servers = ["127.0.0.1:8082"]
+        [vhost."www"]
+        names = ["www.example"]
+        cert = "www.pem"
+        pool = "one"
+        alpn = { "h2" = "two", "http/1.1" = "one" }
+    "#;
+    Plan { config: config.to_owned(), ..Plan::default() }
+}
+
+/// Handshakes that ended well, by version, resumption and group.
+fn handshakes(labels: &str) -> String {
+    format!("weir_tls_handshakes_total{{listener=\"https\",{labels}")
+}
+
+#[test]
+fn curl_reaches_the_pool_of_the_protocol_that_it_speaks() {
+    let edge = Edge::start(&both_protocols());
+    let _servers = nginx(&edge.host, &SERVERS);
+    for (option, answer) in
+        [("--http1.1", "one HTTP/1.1"), ("--http2", "two HTTP/2.0"), ("--no-alpn", "one HTTP/1.1")]
+    {
+        assert_eq!(edge.curl(&[option, "https://www.example/"]).expect(option), answer);
+    }
+}
+
+#[test]
+fn curl_with_another_protocol_alone_is_refused() {
+    let edge = Edge::start(&both_protocols());
+    let said = s_client(&edge, &["-servername", "www.example", "-alpn", "imap"]);
+    assert!(said.contains("no application protocol"), "{said}");
+    edge.wait_for_count(
+        "weir_tls_handshake_failures_total{listener=\"https\",reason=\"no_shared_alpn\"}",
+        1,
+    );
+}
+
+#[test]
+fn openssl_speaks_both_versions_and_resumes_in_both() {
+    let edge = Edge::start(&Plan::default());
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    for (option, name, label) in [("-tls1_2", "TLSv1.2", "1.2"), ("-tls1_3", "TLSv1.3", "1.3")] {
+        let file = edge.path(label).display().to_string();
+        let first = s_client(&edge, &[option, "-servername", "www.example", "-sess_out", &file]);
+        assert!(first.contains(&format!("New, {name}")) && first.contains("hello"), "{first}");
+        let second = s_client(&edge, &[option, "-servername", "www.example", "-sess_in", &file]);
+        assert!(second.contains(&format!("Reused, {name}")), "{second}");
+        assert!(second.contains("hello"), "{second}");
+        for resumption in ["full", "resumed"] {
+            let labels = format!("version=\"{label}\",resumption=\"{resumption}\"");
+            edge.wait_for_count(&handshakes(&labels), 1);
+        }
+    }
+}
+
+#[test]
+fn a_ticket_is_worthless_under_another_virtual_host() {
+    let config = r#"
+        [pool.web]
+        servers = ["127.0.0.1:8080"]
+        [vhost."one.example"]
+        cert = "one.pem"
+        pool = "web"
+        [vhost."two.example"]
+        cert = "two.pem"
+        pool = "web"
+    "#;
+    let edge = Edge::start(&Plan {
+        config: config.to_owned(),
+        certificates: vec![("one.pem", vec!["one.example"]), ("two.pem", vec!["two.example"])],
+        ..Plan::default()
+    });
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    for (count, option) in [(1, "-tls1_2"), (2, "-tls1_3")] {
+        let file = edge.path(option).display().to_string();
+        let first = s_client(&edge, &[option, "-servername", "one.example", "-sess_out", &file]);
+        assert!(first.contains("New, "), "{first}");
+        let second = s_client(&edge, &[option, "-servername", "two.example", "-sess_in", &file]);
+        assert!(second.contains("New, ") && second.contains("hello"), "{second}");
+        // It was the ticket itself that could not be opened there.
+        edge.wait_for_count("weir_tls_tickets_total{result=\"refused\"}", count);
+    }
+    edge.wait_for_count("weir_tls_tickets_total{result=\"accepted\"}", 0);
+}
+
+#[test]
+fn rustls_agrees_on_x25519mlkem768() {
+    let edge = Edge::start(&Plan::default());
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let mut stream = tls::connect(&edge, "www.example");
+    let answer = tls::get(&mut stream).expect("an answer");
+    assert!(answer.ends_with("hello"), "{answer}");
+    let group = stream.conn.negotiated_key_exchange_group().expect("a key exchange").name();
+    assert_eq!(group, NamedGroup::X25519MLKEM768);
+    edge.wait_for_count(
+        &handshakes("version=\"1.3\",resumption=\"full\",group=\"X25519MLKEM768\""),
+        1,
+    );
+}
+
+#[test]
+fn a_browser_s_hello_agrees_on_x25519mlkem768_and_http2() {
+    /// Arguments: the CA's certificate, and `name:port:address`.
+    const VISIT: &str = "
+import sys
+from curl_cffi import CurlOpt, requests
+ca, resolve = sys.argv[1:]
+options = {CurlOpt.RESOLVE: [resolve]}
+with requests.Session(impersonate='chrome131', trust_env=False, curl_options=options) as session:
+    answer = session.get('https://www.example/', verify=ca, timeout=60)
+    print(answer.status_code, answer.text)
+";
+    let python = env::var("WEIR_TEST_PYTHON").unwrap_or_else(|_| {
+        panic!(
+            "WEIR_TEST_PYTHON names no Python with curl_cffi: run ./deploy/test, which makes one"
+        )
+    });
+    let edge = Edge::start(&both_protocols());
+    let _servers = nginx(&edge.host, &SERVERS);
+    let ca = edge.ca().display().to_string();
+    let resolve = format!("www.example:443:{V4}");
+    let answer = edge.client.run(&python, &["-c", VISIT, &ca, &resolve]).expect("Python's answer");
+    assert_eq!(answer, "200 two HTTP/2.0\n");
+    edge.wait_for_count(
+        &handshakes("version=\"1.3\",resumption=\"full\",group=\"X25519MLKEM768\""),
+        1,
+    );
+}
+
+#[test]
+fn a_hello_may_come_in_single_bytes() {
+    let edge = Edge::start(&Plan::default());
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    // So many segments may be under way at once that none has to wait and grow.
+    let route = ["route", "change", "192.0.2.0/24", "dev", CLIENT_DEVICE, "src", "192.0.2.2"];
+    edge.client.ip(&[&route[..], &["initcwnd", "10000"]].concat()).expect("a route");
+    let segments = "weir_tcp_segments_total{direction=\"in\"}";
+    for version in ALL_VERSIONS {
+        let before = edge.metric(segments);
+        let mut client = tls::client(&edge, "www.example", &[version]);
+        let hello = tls::hello(&mut client);
+        let mut socket = tls::socket(&edge);
+        socket.set_nodelay(true).expect("no delay");
+        for byte in &hello {
+            socket.write_all(std::slice::from_ref(byte)).expect("weir takes a byte");
+        }
+        assert_answer(client, socket);
+        edge.wait_for_metrics("one segment for each byte of the hello", |edge| {
+            edge.metric(segments) - before > hello.len() as f64
+        });
+    }
+}
+
+#[test]
+fn a_hello_may_be_split_over_records() {
+    let edge = Edge::start(&Plan::default());
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    for version in ALL_VERSIONS {
+        for record_bytes in [1, 3, 100] {
+            let mut client = tls::client(&edge, "www.example", &[version]);
+            let hello = tls::hello(&mut client);
+            let mut socket = tls::socket(&edge);
+            socket.write_all(&split(&hello, record_bytes)).expect("weir takes the hello");
+            assert_answer(client, socket);
+        }
+    }
+}
+
+#[test]
+fn clients_of_either_version_alone_are_served() {
+    let edge = Edge::start(&Plan::default());
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    for version in [&version::TLS12, &version::TLS13] {
+        let client = tls::client(&edge, "www.example", &[version]);
+        assert_answer(client, tls::socket(&edge));
+    }
+}
+
+#[test]
+fn a_client_without_the_certificate_authority_refuses_and_is_counted() {
+    let edge = Edge::start(&Plan::default());
+    let visit = edge.client.run(
+        "curl",
+        &["--silent", "--resolve", "www.example:443:192.0.2.1", "https://www.example/"],
+    );
+    assert!(matches!(visit, Err(HostError::Command { .. })), "{visit:?}");
+    edge.wait_for_count(
+        "weir_tls_handshake_failures_total{listener=\"https\",reason=\"peer_rejected_certificate\"}",
+        1,
+    );
+}
+
+/// The record in `flight`, its content cut into records of `record_bytes`.
+fn split(flight: &[u8], record_bytes: usize) -> Vec<u8> {
+    let (header, content) = flight.split_at(5);
+    let length = u16::from_be_bytes([header[3], header[4]]);
+    assert_eq!(usize::from(length), content.len(), "the flight is one record");
+    let mut records = Vec::new();
+    for piece in content.chunks(record_bytes) {
+        records.extend_from_slice(&header[..3]);
+        records.extend_from_slice(&u16::try_from(piece.len()).expect("a length").to_be_bytes());
+        records.extend_from_slice(piece);
+    }
+    records
+}
+
+/// `client`, whose hello is under way on `socket`, gets its answer.
+fn assert_answer(client: ClientConnection, socket: TcpStream) {
+    let mut stream = StreamOwned::new(client, socket);
+    let answer = tls::get(&mut stream).expect("an answer");
+    assert!(answer.ends_with("hello"), "{answer}");
+}

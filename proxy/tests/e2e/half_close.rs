@@ -1,0 +1,103 @@
+//! One direction ends, the other goes on.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use rustls::{ALL_VERSIONS, StreamOwned};
+
+use crate::backend::Backend;
+use crate::edge::{Edge, Plan};
+use crate::tls::{self, Stream};
+
+/// More than the buffers on the way hold.
+const BULK_BYTES: usize = 8 << 20;
+
+/// How a client says that it sends no more.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    CloseNotify,
+    Fin,
+    Both,
+}
+
+fn finish(stream: &mut Stream, end: End) {
+    if matches!(end, End::CloseNotify | End::Both) {
+        stream.conn.send_close_notify();
+    }
+    stream.flush().expect("weir takes it all");
+    if matches!(end, End::Fin | End::Both) {
+        stream.sock.shutdown(Shutdown::Write).expect("a FIN");
+    }
+}
+
+/// Reads to the end and says how much it was.
+fn drain(from: &mut impl Read) -> io::Result<u64> {
+    io::copy(from, &mut io::sink())
+}
+
+#[test]
+fn a_client_that_has_finished_gets_its_whole_answer() {
+    let edge = Edge::start(&Plan::default());
+    let backend = Backend::listen(&edge, 8080);
+    for version in ALL_VERSIONS {
+        for end in [End::CloseNotify, End::Fin, End::Both] {
+            let served = backend.serve(|mut stream: TcpStream| {
+                let mut request = Vec::new();
+                stream.read_to_end(&mut request).expect("a request and its end");
+                stream.write_all(&vec![b'.'; BULK_BYTES]).expect("the answer is taken");
+                request
+            });
+            let client = tls::client(&edge, "www.example", &[version]);
+            let mut stream = StreamOwned::new(client, tls::socket(&edge));
+            stream.write_all(b"request").expect("weir takes the request");
+            finish(&mut stream, end);
+            // Without close_notify at the end this would be an error.
+            let answer_bytes = drain(&mut stream).expect("the whole answer");
+            assert_eq!(answer_bytes, BULK_BYTES as u64, "{version:?} {end:?}");
+            assert_eq!(served.join().expect("the backend is content"), b"request");
+        }
+    }
+    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 6);
+    edge.wait_for_count("weir_backend_connections", 0);
+}
+
+#[test]
+fn a_backend_that_has_finished_gets_the_whole_upload() {
+    let edge = Edge::start(&Plan::default());
+    let backend = Backend::listen(&edge, 8080);
+    for version in ALL_VERSIONS {
+        for end in [End::CloseNotify, End::Fin, End::Both] {
+            let served = backend.serve(|mut stream: TcpStream| {
+                stream.write_all(b"enough").expect("the answer is taken");
+                stream.shutdown(Shutdown::Write).expect("a FIN");
+                drain(&mut stream).expect("an upload and its end")
+            });
+            let client = tls::client(&edge, "www.example", &[version]);
+            let mut stream = StreamOwned::new(client, tls::socket(&edge));
+            stream.write_all(b"?").expect("weir takes the first byte");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("an answer and its end");
+            assert_eq!(answer, "enough");
+            stream.write_all(&vec![b'.'; BULK_BYTES]).expect("weir takes the upload");
+            finish(&mut stream, end);
+            let upload_bytes = served.join().expect("the backend is content");
+            assert_eq!(upload_bytes, BULK_BYTES as u64 + 1, "{version:?} {end:?}");
+        }
+    }
+    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 6);
+    edge.wait_for_count("weir_backend_connections", 0);
+}
+
+#[test]
+fn a_client_that_finishes_without_a_word_is_answered_in_kind() {
+    let edge = Edge::start(&Plan::default());
+    let backend = Backend::listen(&edge, 8080);
+    for end in [End::CloseNotify, End::Fin, End::Both] {
+        let mut stream = tls::connect(&edge, "www.example");
+        stream.conn.complete_io(&mut stream.sock).expect("a handshake");
+        finish(&mut stream, end);
+        assert_eq!(drain(&mut stream).expect("close_notify"), 0, "{end:?}");
+    }
+    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 3);
+    assert!(backend.is_alone(), "nobody had anything for it");
+}

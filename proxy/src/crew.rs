@@ -1,10 +1,13 @@
 //! The workers of a process: launched, connected with each other, and joined.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
@@ -24,15 +27,27 @@ use crate::run::RunError;
 use crate::tally::Tally;
 use crate::worker::{self, Control, Place, Plan, Ready, Start};
 
-pub(crate) type WorkerThread = JoinHandle<Result<(), RingError>>;
-
 /// Workers whose sockets are open.
 pub(crate) struct Crew {
+    threads: Threads,
     members: Vec<Member>,
 }
 
+/// The workers' threads, by the workers' numbers.
+pub(crate) struct Threads {
+    running: Vec<Option<JoinHandle<Result<(), RingError>>>>,
+    /// Numbers of those that have ended.
+    ends: Receiver<usize>,
+    end: Sender<usize>,
+}
+
+/// Says, at the end of a worker's thread and however that comes, that it has ended.
+struct End {
+    worker: usize,
+    ends: Sender<usize>,
+}
+
 struct Member {
-    thread: WorkerThread,
     ready: Ready,
     start: Sender<Start>,
 }
@@ -69,6 +84,7 @@ impl Crew {
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| RunError::NoRandomness)?;
         let interfaces = by_interface(snapshot);
         let mut programs: BTreeMap<String, Arc<Program>> = BTreeMap::new();
+        let mut threads = Threads::new();
         let mut members: Vec<Member> = Vec::new();
         for (place, shard) in places.into_iter().zip(shards) {
             let program = match programs.entry(place.interface.clone()) {
@@ -89,9 +105,9 @@ impl Crew {
                 tally: Tally::new(Arc::clone(families), shard),
                 start: started,
             };
-            members.push(Member::launch(plan, start)?);
+            members.push(Member::launch(&mut threads, plan, start)?);
         }
-        Ok(Self { members })
+        Ok(Self { threads, members })
     }
 
     /// Connects the workers with each other and with the control plane, and lets them run.
@@ -99,9 +115,8 @@ impl Crew {
         self,
         snapshot: &Arc<ArcSwap<Snapshot>>,
         lifecycle: &Arc<Lifecycle>,
-    ) -> (Vec<WorkerThread>, ControlHandle) {
+    ) -> (Threads, ControlHandle) {
         let wakers: Vec<_> = self.members.iter().map(|member| member.ready.waker.clone()).collect();
-        let mut threads = Vec::new();
         let mut handles = Vec::new();
         for (member, handover) in self.members.into_iter().zip(Handover::connect(&wakers)) {
             let (handle, mailbox) = mailbox(Arc::new(member.ready.waker));
@@ -110,23 +125,20 @@ impl Crew {
                 lifecycle: Arc::clone(lifecycle),
                 mailbox,
             };
+            lifecycle.enlist();
             // A worker that died meanwhile is noticed when it is joined.
             drop(member.start.send(Start { handover, control }));
-            threads.push(member.thread);
             handles.push(handle);
         }
-        (threads, ControlHandle::new(handles))
+        (self.threads, ControlHandle::new(handles))
     }
 }
 
 impl Member {
-    fn launch(plan: Plan, start: Sender<Start>) -> Result<Self, RunError> {
+    fn launch(threads: &mut Threads, plan: Plan, start: Sender<Start>) -> Result<Self, RunError> {
         let place = plan.place.clone();
         let (report, reports) = channel();
-        let thread = std::thread::Builder::new()
-            .name(format!("worker-{}", place.worker))
-            .spawn(move || worker::run(plan, &report))
-            .map_err(RunError::Thread)?;
+        threads.spawn(move || worker::run(plan, &report)).map_err(RunError::Thread)?;
         let ready = match reports.recv() {
             Ok(Ok(ready)) => ready,
             Ok(Err(error)) => return Err(RunError::Worker(place, Box::new(error))),
@@ -134,24 +146,62 @@ impl Member {
         };
         let Place { worker, interface, queue } = &place;
         info!(worker, interface, queue, xdp_mode = ready.mode.name(), "worker ready");
-        Ok(Self { thread, ready, start })
+        Ok(Self { ready, start })
     }
 }
 
-/// Waits for every worker's end. The first that fails takes the others with it.
+impl Threads {
+    fn new() -> Self {
+        let (end, ends) = channel();
+        Self { running: Vec::new(), ends, end }
+    }
+
+    /// Starts the next worker's thread.
+    fn spawn(
+        &mut self,
+        work: impl FnOnce() -> Result<(), RingError> + Send + 'static,
+    ) -> io::Result<()> {
+        let worker = self.running.len();
+        let end = End { worker, ends: self.end.clone() };
+        let thread = std::thread::Builder::new().name(format!("worker-{worker}")).spawn(|| {
+            let _end = end;
+            work()
+        })?;
+        self.running.push(Some(thread));
+        Ok(())
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.running.len()
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // Nobody listens if weir has failed to start.
+        self.ends.send(self.worker).unwrap_or_default();
+    }
+}
+
+/// Waits for every worker's end, whichever comes first. One that fails takes the others with it.
 pub(crate) fn join(
-    threads: Vec<WorkerThread>,
+    threads: Threads,
     lifecycle: &Lifecycle,
     workers: &ControlHandle,
 ) -> Result<(), RunError> {
+    let Threads { mut running, ends, end } = threads;
+    // The threads have the other senders: the loop ends with the last of them.
+    drop(end);
     let mut outcome = Ok(());
-    for thread in threads {
+    for worker in ends {
+        let Some(thread) = running.get_mut(worker).and_then(Option::take) else { continue };
         let ended = match thread.join() {
             Ok(Ok(())) => continue,
             Ok(Err(error)) => RunError::Ring(error),
             Err(_) => RunError::Panicked,
         };
-        error!(%ended, "a worker failed: stopping");
+        error!(worker, %ended, "a worker failed: stopping");
         stop(lifecycle, workers);
         outcome = Err(ended);
     }

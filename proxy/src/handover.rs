@@ -224,6 +224,11 @@ impl Handover {
         }
     }
 
+    /// Wakes every other worker, to make it look at the phase.
+    pub(crate) fn wake_all(&self) {
+        self.outgoing.iter().flatten().for_each(|outgoing| outgoing.waker.wake());
+    }
+
     /// The next stray that another worker handed to this one.
     pub(crate) fn next(&mut self) -> Option<Stray> {
         self.incoming.iter_mut().find_map(|queue| queue.pop().ok())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Worker;
 use crate::admin::workers::{Mailbox, Question};
 use crate::config::Snapshot;
-use crate::drain::{Lifecycle, Phase};
+use crate::drain::{Drain, Lifecycle, Phase};
 use crate::ending::Ending;
 
 /// What a worker shares with the control plane.
@@ -16,6 +16,13 @@ pub(crate) struct Control {
     pub(crate) lifecycle: Arc<Lifecycle>,
     /// Questions.
     pub(crate) mailbox: Mailbox,
+}
+
+/// Whether a worker has said that it is without connections for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Drained {
+    Yes,
+    No,
 }
 
 /// Where a worker is, for its answers.
@@ -33,10 +40,11 @@ impl Worker {
     /// Another thread wants something.
     pub(super) fn on_woken(&mut self) {
         self.context.install(&self.control.snapshot.load());
-        if self.control.lifecycle.phase() >= Phase::Draining {
+        self.phase = self.control.lifecycle.phase();
+        if self.phase >= Phase::Draining {
             self.context.stop_listening();
         }
-        if self.control.lifecycle.phase() >= Phase::Stopping {
+        if self.phase >= Phase::Stopping {
             self.end_all();
         }
         while let Some(question) = self.control.mailbox.next() {
@@ -44,14 +52,30 @@ impl Worker {
         }
     }
 
-    /// weir stops, and nothing is left that could be waited for.
-    pub(super) fn is_done(&self) -> bool {
-        match self.control.lifecycle.phase() {
+    /// weir stops, and nothing is left that could be waited for: neither by the drain, nor of what
+    /// the phase that this worker has seen made it do.
+    pub(super) fn is_done(&mut self) -> bool {
+        match self.phase {
             Phase::Starting | Phase::Ready | Phase::Leaving => false,
-            Phase::Draining => {
-                self.sessions.len() == 0 && self.context.engine.connections().next().is_none()
-            }
+            Phase::Draining => self.is_last_to_drain(),
             Phase::Stopping => true,
+        }
+    }
+
+    /// A worker without connections stays until none has any: what reaches its queue may belong to
+    /// another's connection, and a new one is to be refused. The last one takes the others along.
+    fn is_last_to_drain(&mut self) -> bool {
+        let empty = self.sessions.len() == 0 && self.context.engine.connections().next().is_none();
+        if !empty || self.drained == Drained::Yes {
+            return false;
+        }
+        self.drained = Drained::Yes;
+        match self.control.lifecycle.drained() {
+            Drain::GoesOn => false,
+            Drain::Over => {
+                self.handover.wake_all();
+                true
+            }
         }
     }
 

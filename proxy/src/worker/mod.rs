@@ -24,10 +24,12 @@ use tracing::{error, trace};
 use weir_io::{RingError, Watch};
 use xdp::Queue;
 
+use self::control::Drained;
 use self::link::RingLink;
 use self::sessions::{Entry, Queued, Sessions};
 use self::types::Completion;
 use crate::clock::Clock;
+use crate::drain::Phase;
 use crate::ending::{Ending, Parting};
 use crate::handover::Handover;
 use crate::relay::Relay;
@@ -60,6 +62,10 @@ pub(crate) struct Worker {
     negotiating: VecDeque<ConnectionId>,
     handover: Handover,
     control: Control,
+    /// The phase when this worker last looked, which it does when it is woken.
+    phase: Phase,
+    /// Whether this worker's part of the drain is over.
+    drained: Drained,
     place: Place,
     clock: Clock,
     /// The last turn that had work.
@@ -99,6 +105,8 @@ impl Worker {
             queue,
             handover: start.handover,
             control: start.control,
+            phase: Phase::Starting,
+            drained: Drained::No,
             place,
             clock,
             _watch: watch,

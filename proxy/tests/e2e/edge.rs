@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use hosts::{
@@ -14,6 +17,11 @@ use tempfile::TempDir;
 /// The edge's addresses.
 pub(crate) const V4: &str = "192.0.2.1";
 pub(crate) const V6: &str = "2001:db8::1";
+/// Where weir listens on them.
+pub(crate) const V4_HTTPS: SocketAddr =
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 443);
+pub(crate) const V6_HTTPS: SocketAddr =
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 443);
 /// The interface names.
 pub(crate) const EDGE_DEVICE: &str = "edge0";
 pub(crate) const CLIENT_DEVICE: &str = "client0";
@@ -54,19 +62,25 @@ impl Default for Plan {
     }
 }
 
-/// A client's host and an edge on which weir runs.
+/// A client's host and an edge on which weir runs. All but weir is the [`Site`].
 pub(crate) struct Edge {
     // Dropped in order: weir before the hosts it runs on.
     pub(crate) weir: Child,
+    site: Site,
+}
+
+/// A client's host, an edge, the cable between them, certificates and a configuration.
+pub(crate) struct Site {
     pub(crate) client: Host,
     pub(crate) host: Host,
     _cable: Pair,
     folder: TempDir,
+    authority: CertifiedIssuer<'static, KeyPair>,
 }
 
-impl Edge {
-    /// Makes all of it and waits until weir is ready.
-    pub(crate) fn start(plan: &Plan) -> Self {
+impl Site {
+    /// Makes all of it; nothing runs yet.
+    pub(crate) fn make(plan: &Plan) -> Self {
         let client = Host::new("client").expect("a client host");
         let host = Host::new("edge").expect("an edge host");
         let cable =
@@ -81,14 +95,34 @@ impl Edge {
         ] {
             on.add_address(device, address).expect("an address");
         }
+        for host in [&client, &host] {
+            // Whatever the machine's default is: results are to be the same everywhere. This one is
+            // always there, and every namespace may have it.
+            host.set_sysctl("net.ipv4.tcp_congestion_control", "reno").expect("reno");
+        }
         let folder = tempfile::tempdir().expect("a temporary folder");
-        make_certificates(folder.path(), &plan.certificates);
-        fs::write(folder.path().join("weir.toml"), configuration(plan, folder.path()))
-            .expect("weir.toml is written");
-        let weir = start_weir(&host, folder.path(), plan);
-        let mut edge = Self { weir, client, host, _cable: cable, folder };
-        edge.wait_until_ready();
-        edge
+        let site = Self { client, host, _cable: cable, folder, authority: make_authority() };
+        fs::write(site.ca(), site.authority.pem()).expect("ca.pem is written");
+        for (file, names) in &plan.certificates {
+            site.issue(file, names);
+        }
+        site.configure(plan);
+        site
+    }
+
+    /// Writes the configuration that `plan` asks for.
+    pub(crate) fn configure(&self, plan: &Plan) {
+        let text = configuration(plan, self.folder.path());
+        fs::write(self.path("weir.toml"), text).expect("weir.toml is written");
+    }
+
+    /// Writes a new certificate with its key.
+    pub(crate) fn issue(&self, file: &str, names: &[&str]) {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let params = CertificateParams::new(names).expect("names");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.authority).expect("a certificate");
+        fs::write(self.path(file), certificate.pem() + &key.serialize_pem()).expect("written");
     }
 
     /// The certificate authority's certificate.
@@ -108,6 +142,18 @@ impl Edge {
         all.extend(["--resolve", "www.example:443:192.0.2.1"]);
         all.extend(arguments);
         self.client.run("curl", &all)
+    }
+
+    /// Runs weir on the edge to its end: its exit status and all it says. `wrapper`: a command that
+    /// runs another, which are its last arguments; or nothing.
+    pub(crate) fn try_weir(&self, wrapper: &[&str], arguments: &[&str]) -> (ExitStatus, String) {
+        let weir = env!("CARGO_BIN_EXE_weir");
+        let mut words = wrapper.iter().chain([&weir]).chain(arguments);
+        let mut command = self.host.command(words.next().expect("weir at least"));
+        command.args(words);
+        let mut weir = Child::spawn(command, Output::Capture).expect("it starts");
+        let status = weir.wait(LIMIT).expect("weir ends by itself");
+        (status, weir.output())
     }
 
     /// Runs a verb of weir against this edge's admin socket.
@@ -134,6 +180,31 @@ impl Edge {
         values.sum()
     }
 
+    /// What the control plane answers `path` with over HTTP: a status; 0 if it doesn't answer.
+    pub(crate) fn http_status(&self, path: &str) -> u16 {
+        let url = format!("http://{METRICS}{path}");
+        let arguments = ["--silent", "--output", "/dev/null", "--write-out", "%{http_code}", &url];
+        let status = self.host.run("curl", &arguments);
+        status.ok().and_then(|status| status.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Edge {
+    /// Makes all of it and waits until weir is ready.
+    pub(crate) fn start(plan: &Plan) -> Self {
+        let site = Site::make(plan);
+        let weir = start_weir(&site.host, site.folder.path(), plan);
+        let mut edge = Self { weir, site };
+        edge.wait_until_ready();
+        edge
+    }
+
+    /// Starts weir again, after its end.
+    pub(crate) fn start_again(&mut self, plan: &Plan) {
+        self.weir = start_weir(&self.site.host, self.site.folder.path(), plan);
+        self.wait_until_ready();
+    }
+
     /// Looks at the metrics until `condition` holds.
     pub(crate) fn wait_for_metrics(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let met = wait_until(LIMIT, what, || condition(self));
@@ -157,13 +228,20 @@ impl Edge {
     }
 
     fn wait_until_ready(&mut self) {
-        let url = format!("http://{METRICS}/readyz");
         let ready = wait_until(LIMIT, "weir to be ready", || {
             let ended = self.weir.try_wait().is_ok_and(|status| status.is_some());
-            ended || self.host.run("curl", &["--silent", "--fail", &url]).is_ok()
+            ended || self.site.http_status("/readyz") == 200
         });
         let ended = self.weir.try_wait().is_ok_and(|status| status.is_some());
         assert!(ready.is_ok() && !ended, "weir is not ready:\n{}", self.log());
+    }
+}
+
+impl Deref for Edge {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
     }
 }
 
@@ -196,18 +274,10 @@ fn configuration(plan: &Plan, folder: &Path) -> String {
     text
 }
 
-fn make_certificates(folder: &Path, certificates: &[(&str, Vec<&str>)]) {
+fn make_authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "test CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     let key = KeyPair::generate().expect("a key");
-    let ca = CertifiedIssuer::self_signed(params, key).expect("a CA");
-    fs::write(folder.join("ca.pem"), ca.pem()).expect("ca.pem is written");
-    for (file, names) in certificates {
-        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
-        let params = CertificateParams::new(names).expect("names");
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &ca).expect("a certificate");
-        fs::write(folder.join(file), certificate.pem() + &key.serialize_pem()).expect("written");
-    }
+    CertifiedIssuer::self_signed(params, key).expect("a CA")
 }

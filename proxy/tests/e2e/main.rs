@@ -2,11 +2,19 @@
 //! clients in front. Needs root.
 
 mod backend;
+mod client;
 mod clients;
 mod dns;
 mod edge;
 mod half_close;
+mod idle;
+mod keep_alive;
+mod metrics;
 mod openssl;
+mod panic;
+mod privileges;
 mod refusals;
+mod reload;
 mod smoke;
+mod stop;
 mod tls;

@@ -18,14 +18,13 @@ const CONNECTIONS: usize = 50;
 #[test]
 fn idle_weir_uses_no_cpu_and_wakes_for_a_request() {
     let edge = Edge::start(&Plan { queues: 2, ..Plan::default() });
-    let _server =
-        nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
     let client = Client::new(&edge);
     let mut connections: Vec<_> = (0..CONNECTIONS)
         .map(|number| {
             let address = if number % 2 == 0 { V4_HTTPS } else { V6_HTTPS };
-            let mut connection = KeepAlive::open(&edge, &client, ("www.example", address))
-                .expect("a connection");
+            let mut connection =
+                KeepAlive::open(&edge, &client, ("www.example", address)).expect("a connection");
             assert_eq!(connection.get("/").expect("an answer"), "hello");
             connection
         })

@@ -99,9 +99,9 @@ fn every_family_and_state_is_there_before_any_traffic() {
     let edge = Edge::start(&Plan { queues: 2, ..Plan::default() });
     let metrics = edge.metrics();
     for family in FAMILIES {
-        let there = metrics.lines().any(|line| {
-            line.strip_prefix(family).is_some_and(|rest| rest.starts_with(['{', ' ']))
-        });
+        let there = metrics
+            .lines()
+            .any(|line| line.strip_prefix(family).is_some_and(|rest| rest.starts_with(['{', ' '])));
         assert!(there, "{family} is missing in\n{metrics}");
     }
     for state in STATES {
@@ -130,7 +130,8 @@ fn states_and_memory_add_up() {
         assert_eq!(connection.get("/").expect("an answer"), "hello");
     }
     // The client's kernel never sees the SYN-ACK: one half-open connection.
-    let loss = Loss::new(&edge.client, CLIENT_DEVICE, Hook::Ingress, PerMille::ALL, "tcp sport 443");
+    let loss =
+        Loss::new(&edge.client, CLIENT_DEVICE, Hook::Ingress, PerMille::ALL, "tcp sport 443");
     let loss = loss.expect("a rule");
     let connect = || TcpStream::connect_timeout(&V4_HTTPS, Duration::from_millis(100));
     let half_open = edge.client.enter(connect).expect("the client's host is there");
@@ -189,16 +190,32 @@ fn counters_are_exact_after_known_traffic() {
         ("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}".to_owned(), 7),
         ("weir_tcp_closes_total{listener=\"https\",reason=\"unrecognized_name\"}".to_owned(), 1),
         ("weir_tls_handshake_failures_total".to_owned(), 1),
-        ("weir_tls_handshake_failures_total{listener=\"https\",reason=\"unrecognized_name\"}".to_owned(), 1),
+        (
+            "weir_tls_handshake_failures_total{listener=\"https\",reason=\"unrecognized_name\"}"
+                .to_owned(),
+            1,
+        ),
         ("weir_backend_connects_total{result=\"connected\"}".to_owned(), 7),
         ("weir_backend_connects_total".to_owned(), 7),
         ("weir_backend_connections".to_owned(), 0),
         ("weir_vhost_bytes_total{vhost=\"www\",direction=\"in\"}".to_owned(), traffic.www.sent),
-        ("weir_vhost_bytes_total{vhost=\"www\",direction=\"out\"}".to_owned(), traffic.www.received),
+        (
+            "weir_vhost_bytes_total{vhost=\"www\",direction=\"out\"}".to_owned(),
+            traffic.www.received,
+        ),
         ("weir_vhost_bytes_total{vhost=\"api\",direction=\"in\"}".to_owned(), traffic.api.sent),
-        ("weir_vhost_bytes_total{vhost=\"api\",direction=\"out\"}".to_owned(), traffic.api.received),
-        ("weir_backend_bytes_total{direction=\"out\"}".to_owned(), traffic.www.sent + traffic.api.sent),
-        ("weir_backend_bytes_total{direction=\"in\"}".to_owned(), traffic.www.received + traffic.api.received),
+        (
+            "weir_vhost_bytes_total{vhost=\"api\",direction=\"out\"}".to_owned(),
+            traffic.api.received,
+        ),
+        (
+            "weir_backend_bytes_total{direction=\"out\"}".to_owned(),
+            traffic.www.sent + traffic.api.sent,
+        ),
+        (
+            "weir_backend_bytes_total{direction=\"in\"}".to_owned(),
+            traffic.www.received + traffic.api.received,
+        ),
         ("weir_tcp_retransmits_total".to_owned(), 0),
     ];
     let right = |metrics: &str| {

@@ -14,8 +14,7 @@ const PANICS: u32 = 1_100;
 #[test]
 fn panic_ends_its_own_connection_and_gives_everything_back() {
     let edge = Edge::start(&plan());
-    let _server =
-        nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
     let client = Client::new(&edge);
     let open = |name| KeepAlive::open(&edge, &client, (name, V4_HTTPS)).expect("a connection");
     let mut bystander = open("www.example");
@@ -30,7 +29,10 @@ fn panic_ends_its_own_connection_and_gives_everything_back() {
     }
 
     assert_eq!(edge.metric("weir_connection_panics_total"), f64::from(PANICS));
-    assert_eq!(edge.metric("weir_tcp_closes_total{listener=\"https\",reason=\"panicked\"}"), f64::from(PANICS));
+    assert_eq!(
+        edge.metric("weir_tcp_closes_total{listener=\"https\",reason=\"panicked\"}"),
+        f64::from(PANICS)
+    );
     assert_eq!(bystander.get("/").expect("the other connection goes on"), "hello");
     assert_eq!(open("www.example").get("/").expect("new ones come"), "hello");
     edge.wait_for_metrics("one backend connection", |edge| {

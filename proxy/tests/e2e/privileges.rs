@@ -42,8 +42,7 @@ const EOPNOTSUPP: u32 = 95;
 #[test]
 fn no_thread_keeps_a_capability() {
     let edge = Edge::start(&Plan { queues: 2, ..Plan::default() });
-    let _server =
-        nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
     // Serving is what it can still do.
     assert_eq!(edge.curl(&["https://www.example/"]).expect("curl"), "hello");
     let tasks = fs::read_dir(format!("/proc/{}/task", edge.weir.id())).expect("weir runs");
@@ -68,10 +67,8 @@ fn missing_capabilities_are_named() {
     assert_names(&said, &["CAP_BPF", "CAP_NET_ADMIN", "start as root"]);
     let said = refused(&site, &["setpriv", "--bounding-set", "-net_raw"]);
     assert_names(&said, &["CAP_NET_RAW", "start as root"]);
-    let said = refused(
-        &site,
-        &["prlimit", "--memlock=65536", "setpriv", "--bounding-set", "-ipc_lock"],
-    );
+    let said =
+        refused(&site, &["prlimit", "--memlock=65536", "setpriv", "--bounding-set", "-ipc_lock"]);
     assert_names(&said, &["locked memory", "LimitMEMLOCK", "CAP_IPC_LOCK"]);
 }
 

@@ -161,10 +161,11 @@ fn has_program(site: &Site) -> bool {
 fn assert_nothing_left(edge: &Edge) {
     let gone = wait_until(LIMIT, "the program to be gone", || !has_program(edge));
     assert!(gone.is_ok(), "{}", link(edge));
-    let files = fs::read_dir(edge.path("")).expect("the folder").map(|file| {
-        file.expect("a file").file_name().into_string().expect("a name in UTF-8")
-    });
-    let sockets: Vec<_> = files.filter(|name| name.starts_with("weir.") && name != "weir.toml").collect();
+    let files = fs::read_dir(edge.path(""))
+        .expect("the folder")
+        .map(|file| file.expect("a file").file_name().into_string().expect("a name in UTF-8"));
+    let sockets: Vec<_> =
+        files.filter(|name| name.starts_with("weir.") && name != "weir.toml").collect();
     assert!(sockets.is_empty(), "{sockets:?}");
     assert_eq!(edge.http_status("/healthz"), 0);
 }

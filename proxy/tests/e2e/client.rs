@@ -57,10 +57,13 @@ impl Client {
 
     /// As [`Self::connect`], for the name `name`.
     pub(crate) fn connect_to(&self, address: SocketAddr, name: &str) -> io::Result<Stream> {
-        let socket = connect(address)?;
+        Ok(StreamOwned::new(self.begin(name), connect(address)?))
+    }
+
+    /// The client's side of a connection for the name `name`, which has said nothing yet.
+    pub(crate) fn begin(&self, name: &str) -> ClientConnection {
         let name = ServerName::try_from(name.to_owned()).expect("a name");
-        let connection = ClientConnection::new(Arc::clone(&self.0), name).expect("a connection");
-        Ok(StreamOwned::new(connection, socket))
+        ClientConnection::new(Arc::clone(&self.0), name).expect("a connection")
     }
 }
 

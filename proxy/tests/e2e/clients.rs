@@ -51,7 +51,7 @@ fn curl_reaches_the_pool_of_the_protocol_that_it_speaks() {
 }
 
 #[test]
-fn curl_with_another_protocol_alone_is_refused() {
+fn a_client_with_another_protocol_alone_is_refused() {
     let edge = Edge::start(&both_protocols());
     let said = s_client(&edge, &["-servername", "www.example", "-alpn", "imap"]);
     assert!(said.contains("no application protocol"), "{said}");
@@ -166,7 +166,7 @@ fn a_hello_may_come_in_single_bytes() {
         let mut client = tls::client(&edge, "www.example", &[version]);
         let hello = tls::hello(&mut client);
         let mut socket = tls::socket(&edge);
-        socket.set_nodelay(true).expect("no delay");
+        socket.set_nodelay(true).expect("each byte leaves at once");
         for byte in &hello {
             socket.write_all(std::slice::from_ref(byte)).expect("weir takes a byte");
         }

@@ -6,8 +6,9 @@ use std::net::{Shutdown, TcpStream};
 use rustls::{ALL_VERSIONS, StreamOwned};
 
 use crate::backend::Backend;
+use crate::client::{Stream, shake_hands};
 use crate::edge::{Edge, Plan};
-use crate::tls::{self, Stream};
+use crate::tls;
 
 /// More than the buffers on the way hold.
 const BULK_BYTES: usize = 8 << 20;
@@ -94,7 +95,7 @@ fn a_client_that_finishes_without_a_word_is_answered_in_kind() {
     let backend = Backend::listen(&edge, 8080);
     for end in [End::CloseNotify, End::Fin, End::Both] {
         let mut stream = tls::connect(&edge, "www.example");
-        stream.conn.complete_io(&mut stream.sock).expect("a handshake");
+        shake_hands(&mut stream).expect("a handshake");
         finish(&mut stream, end);
         assert_eq!(drain(&mut stream).expect("close_notify"), 0, "{end:?}");
     }

@@ -1,7 +1,8 @@
 //! Packets dropped at random, by nftables at one end of a cable.
 //!
 //! Frames that XDP redirects never reach nftables, so a rule sits at the end that has no XDP program:
-//! at ingress for what comes from weir, at egress for what goes to it. Turn segmentation offloads off
+//! at ingress for what comes from weir, at egress for what goes to it. A sender's kernel would notice
+//! a drop at egress and not take it for loss, so those packets are led to a cable that ends nowhere. Turn segmentation offloads off
 //! ([`Offloads::WithoutSegmentation`](crate::Offloads)), else one drop takes up to 64 kB.
 
 use crate::{Host, HostError};
@@ -39,6 +40,9 @@ impl PerMille {
     }
 }
 
+/// Where packets that are lost at egress go: one end of a veth pair. Nobody listens at the other.
+const NOWHERE: [&str; 2] = ["nowhere0", "nowhere1"];
+
 /// A rule that drops packets on one device of a host. Dropping it takes the rule away.
 #[derive(Debug)]
 pub struct Loss<'a> {
@@ -59,6 +63,13 @@ impl<'a> Loss<'a> {
         share: PerMille,
         matching: &str,
     ) -> Result<Self, HostError> {
+        let verdict = match hook {
+            Hook::Ingress => "drop".to_owned(),
+            Hook::Egress => {
+                make_nowhere(host)?;
+                format!("fwd to \"{}\"", NOWHERE[0])
+            }
+        };
         let hook = hook.name();
         let table = format!("weir_loss_{device}_{hook}").replace(['.', '-'], "_");
         let chance = match share {
@@ -71,7 +82,7 @@ impl<'a> Loss<'a> {
              counter dropped {{ }}\n\
              chain drop_some {{\n\
              type filter hook {hook} device \"{device}\" priority 0; policy accept;\n\
-             {matching} {chance} counter name dropped drop\n\
+             {matching} {chance} counter name dropped {verdict}\n\
              }}\n}}\n"
         );
         host.run_with_input("nft", &["-f", "-"], &rules)?;
@@ -97,6 +108,20 @@ impl Drop for Loss<'_> {
         // Gone with its namespace in any case.
         drop(self.host.run("nft", &["delete", "table", "netdev", &self.table]));
     }
+}
+
+/// Lays the cable that ends nowhere, if the host has none yet. It goes with the host.
+fn make_nowhere(host: &Host) -> Result<(), HostError> {
+    let [near, far] = NOWHERE;
+    if host.ip(&["link", "show", "dev", near]).is_ok() {
+        return Ok(());
+    }
+    host.ip(&["link", "add", "name", near, "type", "veth", "peer", "name", far])?;
+    // No addresses, so that nothing but lost packets is sent there.
+    for device in NOWHERE {
+        host.ip(&["link", "set", "dev", device, "addrgenmode", "none", "up"])?;
+    }
+    Ok(())
 }
 
 fn parse_packets(listing: &str) -> Option<u64> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use metrics::{Bytes, Shard};
 use netstack::{DropReason, Span};
-use weir_io::Class;
+use weir_io::{BufferCounts, Class, OperationCounts};
 
 use super::Worker;
 use crate::catalogue::{DIRECTION_IN, DIRECTION_OUT, Families};
@@ -43,6 +43,7 @@ impl Worker {
             self.published_at = self.context.now;
             self.publish_tcp();
             self.publish_xdp();
+            self.publish_held();
             self.publish_memory();
         }
     }
@@ -101,6 +102,49 @@ impl Worker {
             let used = i64::from(self.queue.mode() == mode);
             shard.set(families.xdp.mode.at(&[queue, position]), used);
         }
+    }
+
+    /// What connections hold, in the orders of the catalogue.
+    fn publish_held(&self) {
+        let (families, shard) = self.context.tally.cells();
+        let families = &families.held;
+        let set = |id, count: usize| shard.set(id, i64::try_from(count).unwrap_or(i64::MAX));
+
+        let queue = usize::from(self.place.worker);
+        let xdp::FrameCounts { total: _, free, fill, rx, tx, completion, held } =
+            self.queue.frames();
+        for (position, count) in [free, fill, rx, tx, completion, held].into_iter().enumerate() {
+            shard.set(families.frames.at(&[queue, position]), i64::from(count));
+        }
+        for (row, class) in Class::ALL.into_iter().enumerate() {
+            let BufferCounts { total: _, free, kernel, held } =
+                self.context.ring.pool().counts(class);
+            for (position, count) in [free, kernel, held].into_iter().enumerate() {
+                set(families.buffers.at(&[row, position]), count);
+            }
+        }
+        let OperationCounts { connects, sends, receives, shutdowns, watches: _ } =
+            self.context.ring.operations();
+        for (position, count) in [connects, sends, receives, shutdowns].into_iter().enumerate() {
+            set(families.operations.at(&[position]), count);
+        }
+        let held = self.context.engine.held();
+        let pools = [
+            held.tcbs,
+            held.half_open,
+            held.timers,
+            held.receive_frames,
+            held.copied_out,
+            held.out_of_order,
+            held.send_buffers,
+            held.replies,
+            held.events,
+        ];
+        for (position, pool) in pools.into_iter().enumerate() {
+            set(families.tcp.at(&[position]), pool.count);
+        }
+        set(families.sessions.only(), self.sessions.len());
+        set(families.session_timers.only(), self.sessions.timers());
     }
 
     fn publish_memory(&self) {

@@ -63,6 +63,11 @@ impl Sessions {
         self.count
     }
 
+    /// How many deadlines are armed.
+    pub(super) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
     /// How many of them are in the midst of their handshake.
     pub(super) fn negotiating(&self) -> usize {
         self.negotiating

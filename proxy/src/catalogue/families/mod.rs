@@ -2,6 +2,7 @@
 //! values, in the order of the labels that its comment names.
 
 mod backend;
+mod held;
 mod tcp;
 mod tls;
 mod vhost;
@@ -13,6 +14,7 @@ use metrics::{Catalogue, CatalogueError, Family, Ledger, Unit};
 use super::{Facts, LabelValues};
 use crate::vhost::policy;
 use backend::BackendFamilies;
+use held::HeldFamilies;
 use tcp::TcpFamilies;
 use tls::TlsFamilies;
 use vhost::VhostFamilies;
@@ -43,6 +45,8 @@ pub(crate) struct Families {
     pub(crate) vhost: VhostFamilies,
     /// What workers do besides.
     pub(crate) worker: WorkerFamilies,
+    /// What connections hold.
+    pub(crate) held: HeldFamilies,
     /// Bytes by pool.
     pub(crate) memory: Ledger,
     groups: Vec<String>,
@@ -73,6 +77,7 @@ impl Families {
             backend: BackendFamilies::declare(catalogue, &lists)?,
             vhost: VhostFamilies::declare(catalogue, &lists)?,
             worker: WorkerFamilies::declare(catalogue, &lists)?,
+            held: HeldFamilies::declare(catalogue, &lists)?,
             memory: Ledger::declare(catalogue, &values.memory_pools)?,
             groups: lists.groups,
             vhosts_listed,

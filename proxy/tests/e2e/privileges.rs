@@ -122,6 +122,11 @@ fn doctor_names_what_there_is_and_what_is_done_without() {
     let (status, said) = site.try_weir(&["setpriv", "--bounding-set", "-all"], &["doctor"]);
     assert_eq!(status.code(), Some(1), "{said}");
     assert_names(&said, &["MISSING", "CAP_NET_RAW", "missing"]);
+
+    let without = refusing(IO_URING_SETUP, -1, EPERM);
+    let (status, said) = site.try_weir(&without.as_words(), &["doctor"]);
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert_names(&said, &["MISSING", "io_uring"]);
 }
 
 #[test]

@@ -75,6 +75,41 @@ fn no_connection_is_dropped_while_the_configuration_is_loaded() {
 }
 
 #[test]
+fn new_servers_are_for_new_connections() {
+    let mut plan = Plan::default();
+    let edge = Edge::start(&plan);
+    let _servers =
+        nginx(&edge.host, &[HELLO, "listen 127.0.0.1:8081; location / { return 200 moved; }"]);
+    let client = Client::new(&edge);
+    let open = || KeepAlive::open(&edge, &client, ("www.example", V4_HTTPS)).expect("connected");
+    let (mut old, mut silent) = (open(), open());
+    assert_eq!(old.get("/").expect("an answer"), "hello");
+
+    plan.config = plan.config.replace("127.0.0.1:8080", "127.0.0.1:8081");
+    edge.configure(&plan);
+    reload_by_signal(&edge, 1);
+    assert_eq!(open().get("/").expect("an answer"), "moved");
+    assert_eq!(old.get("/").expect("its server is still there"), "hello");
+    // Its route was settled by its handshake.
+    assert_eq!(silent.get("/").expect("an answer"), "hello");
+}
+
+#[test]
+fn broken_certificate_leaves_the_running_one() {
+    let edge = Edge::start(&Plan::default());
+    let _server = nginx(&edge.host, &[HELLO]);
+    fs::write(edge.path("www.pem"), "no certificate").expect("written");
+    edge.signal(Signal::HUP);
+    edge.wait_for_metrics("the reload to fail", |edge| {
+        edge.metric("weir_config_last_reload_successful") == 0.0
+    });
+    for part in ["www.pem", "weir.toml:"] {
+        assert!(edge.log().contains(part), "{part} is not in the log:\n{}", edge.log());
+    }
+    assert_eq!(edge.curl(&["https://www.example/"]).expect("curl"), "hello");
+}
+
+#[test]
 fn broken_file_leaves_the_running_configuration() {
     let plan = Plan::default();
     let edge = Edge::start(&plan);

@@ -2,10 +2,12 @@
 //! clients in front. Needs root.
 
 mod backend;
+mod blob;
 mod client;
 mod clients;
 mod dns;
 mod edge;
+mod endings;
 mod half_close;
 mod idle;
 mod keep_alive;
@@ -15,6 +17,10 @@ mod panic;
 mod privileges;
 mod refusals;
 mod reload;
+mod server;
 mod smoke;
+mod snmp;
 mod stop;
+mod strays;
 mod tls;
+mod transfer;

@@ -276,9 +276,13 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         }
     }
 
-    /// Ends the connection with RST; [`Event::Closed`] follows.
+    /// Ends the connection with RST; [`Event::Closed`] follows. One that has ended by itself, and only
+    /// waits to be read, is let go: no event follows.
     pub fn abort(&mut self, now: Instant, id: ConnectionId) {
-        if self.owned(id).is_some() {
+        let Some(entry) = self.owned(id) else { return };
+        if entry.phase != Phase::Live {
+            self.close(now, id);
+        } else {
             self.with(now, id, |tcb, env| {
                 if tcb.end.is_none() {
                     if let Some(reset) = tcb.reset(env) {
@@ -300,6 +304,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         } else if let Some(mut entry) = self.connections.remove(id) {
             entry.tcb.recv.clear(&mut self.held);
         }
+    }
+
+    /// Connections that have not ended, those among them whose owner has let go.
+    #[must_use]
+    pub const fn unfinished(&self) -> usize {
+        self.connections.len()
     }
 
     /// What `ss -ti` would say of a connection.

@@ -22,6 +22,10 @@ use crate::engine::reply::Replies;
 use crate::time::{Instant, Span};
 use crate::wire::tcp_options::{SackPermitted, Timestamps};
 
+/// What an owner that heeds [`crate::SendView::room_bytes`] may have under way when room is lost: a
+/// few records.
+const UNDER_WAY_BYTES: usize = 64 << 10;
+
 /// What every step of a connection may use besides the connection.
 pub(crate) struct Env<'a, F> {
     /// The time.
@@ -344,7 +348,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if buffer.is_empty() {
             return Err((buffer, SendErrorKind::Empty));
         }
-        if self.queue.len() >= self.queue_limit(env.config) {
+        // Room is advice that follows the congestion window: it may have shrunk under what the owner
+        // had under way. Refused is only what no window explains.
+        if self.queue.len() >= env.config.send_queue_bytes_max + UNDER_WAY_BYTES {
             self.notes.add(Notes::BLOCKED);
             return Err((buffer, SendErrorKind::Full));
         }

@@ -116,14 +116,24 @@ fn a_full_send_queue_tells_when_there_is_room_again() {
     host.engine.send(host.now, id, vec_of(12_000)).expect("there is room");
     host.engine.send(host.now, id, vec_of(12_000)).expect("there is still some");
     assert_eq!(host.engine.send_view(id).expect("it lives").room_bytes, 0);
-    let error = host.engine.send(host.now, id, vec_of(1)).expect_err("there is none");
-    assert_eq!(error.kind, SendErrorKind::Full);
+    host.engine.send(host.now, id, vec_of(1)).expect("what was under way is taken");
     for (segment, _) in host.segments() {
         peer.ack = segment.seq_end();
     }
     host.receive(peer.frame(&[]));
     assert_eq!(host.take_events(), [Event::Writable { id }]);
-    assert_eq!(host.engine.held().send_buffers.count, 1, "the first buffer went back");
+    assert_eq!(host.engine.held().send_buffers.count, 2, "the first buffer went back");
+}
+
+#[test]
+fn a_send_queue_has_an_end_whatever_the_owner_has_under_way() {
+    let (mut host, _peer, id) = connected(|config| {
+        config.tcp.send_queue_bytes_min = 20_000;
+        config.tcp.send_queue_bytes_max = 20_000;
+    });
+    host.engine.send(host.now, id, vec_of(20_000 + (64 << 10))).expect("the queue is empty");
+    let error = host.engine.send(host.now, id, vec_of(1)).expect_err("it is full");
+    assert_eq!(error.kind, SendErrorKind::Full);
 }
 
 #[test]

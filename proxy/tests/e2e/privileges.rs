@@ -144,6 +144,8 @@ fn oldest_kernel_serves_too() {
         let answer = edge.curl(&["--resolve", &resolve, "https://www.example/file"]);
         assert!(answer.expect("curl") == body, "the file came down changed");
     }
+    // What every kernel moves at once; newer ones can be told to move more.
+    assert!(edge.log().contains("tx_budget=32"), "a newer feature was used:\n{}", edge.log());
 }
 
 /// What weir says when it can't start under `wrapper`.

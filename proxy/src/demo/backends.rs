@@ -26,8 +26,8 @@ pub(super) const SITES: [Site; 3] = [
     Site { name: "v1.api.example", names: &["*.api.example"], pool: "api", port: 8083 },
 ];
 
-/// Seconds that `/slow` takes: long enough to look at the connection meanwhile.
-const SLOW_SECONDS: usize = 8;
+/// Seconds that `/slow` takes: long enough to look at the connection meanwhile, on a slow machine too.
+const SLOW_SECONDS: usize = 60;
 /// Bytes a second of `/slow`.
 const SLOW_RATE_BYTES: usize = 64 << 10;
 

@@ -13,10 +13,10 @@ use super::{DemoError, say};
 
 /// Where weir serves its metrics, on the edge's loopback interface.
 const METRICS: &str = "127.0.0.1:9145";
-/// How long weir may take to be ready.
-const READY_LIMIT: Duration = Duration::from_secs(10);
-/// How long the slow download may take to show up.
-const SHOW_LIMIT: Duration = Duration::from_secs(5);
+/// How long weir may take to be ready: long enough for a machine that emulates its processor.
+const READY_LIMIT: Duration = Duration::from_secs(60);
+/// How long the slow download may take to show up; it goes on for longer than that.
+const SHOW_LIMIT: Duration = Duration::from_secs(20);
 
 /// Time between two looks at a weir that goes on.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
@@ -143,7 +143,7 @@ impl Tour<'_> {
     fn curl(&self, site: &Site, address: &str, url: &str) -> Vec<String> {
         let resolve = format!("{}:443:{}", site.name, bracketed(address));
         let facts = format!("{FACTS_MARK}TLS ok, HTTP %{{http_code}}, %{{time_total}} s");
-        ["--silent", "--show-error", "--tlsv1.3", "--max-time", "20", "--write-out", &facts]
+        ["--silent", "--show-error", "--tlsv1.3", "--max-time", "60", "--write-out", &facts]
             .into_iter()
             .chain(["--cacert", &self.authority.display().to_string(), "--resolve", &resolve, url])
             .map(str::to_owned)

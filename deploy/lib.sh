@@ -4,9 +4,12 @@
 
 : "${root:?is set by the script that reads this file}"
 
-# Cargo puts its programs here, and sudo or cron may not say so in PATH; the rest is for a plain
-# user's PATH on Debian.
-export PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/usr/local/sbin:/usr/sbin:/sbin"
+# Rustup puts its programs here. A shell older than rustup, sudo or cron may not know, and Debian's own
+# Rust, which is too old, must not come first then.
+cargo_programs=${CARGO_HOME:-$HOME/.cargo}/bin
+[[ :$PATH: == *:$cargo_programs:* ]] || PATH=$cargo_programs:$PATH
+# Programs of the administrator are not in a plain user's PATH on Debian.
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -52,10 +55,11 @@ as_root() {
     if [[ $EUID == 0 ]]; then "$@"; else sudo -- "$@"; fi
 }
 
-# Sets `caller`, and `target`: Cargo's target directory.
+# Sets `caller`, and `target`: Cargo's target directory, whatever the caller's Cargo is configured to.
 identify_caller() {
     caller=$(id --user --name)
     target=${CARGO_TARGET_DIR:-$root/target}
+    export CARGO_TARGET_DIR=$target
 }
 
 # Everything that makes the commands impossible, checked before anything is changed.
@@ -84,9 +88,20 @@ check_clone() {
 check_root() {
     [[ $EUID != 0 ]] || return 0
     command -v sudo >/dev/null || fail "making network namespaces needs root, and there is no sudo." \
-        "Run this as root, or as root: apt-get install sudo && adduser $caller sudo"
-    sudo --validate || fail "sudo does not let $caller become root." \
-        "As root: adduser $caller sudo (then log in again), or run this as root."
+        "As root: apt-get install sudo && /usr/sbin/adduser $caller sudo (then log in again)," \
+        "or clone it as root and run this as root."
+    # Where a rule asks for no password, --validate may still ask for one.
+    sudo --non-interactive true 2>/dev/null || sudo --validate || fail "sudo does not let $caller become root." \
+        "As root: /usr/sbin/adduser $caller sudo (then log in again)," \
+        "or clone it as root and run this as root."
+    stay_root &
+}
+
+# Renews what sudo remembers, until the script is gone: it forgets the password after a quarter of an
+# hour, and would ask again behind a long build.
+stay_root() {
+    exec >/dev/null 2>&1 </dev/null
+    while kill -0 $$ && sudo --non-interactive --validate; do sleep 30; done
 }
 
 check_rust() {
@@ -125,7 +140,7 @@ check_size() {
     # What a machine of 2 GiB has left for programs is less.
     memory=$(awk '/^MemTotal:/ {print int($2 / 1024)}' /proc/meminfo)
     ((memory >= 1800)) || fail "$memory MiB of memory are too little; the build takes 2 GiB."
-    [[ -d $where ]] || where=$(dirname "$where")
+    until [[ -d $where ]]; do where=$(dirname "$where"); done
     disk=$(df --output=avail --block-size=1M "$where" | tail -n 1)
     [[ ! -d $target ]] || used=$(du --summarize --block-size=1M "$target" 2>/dev/null | cut --fields=1)
     ((disk + used >= 5120)) ||

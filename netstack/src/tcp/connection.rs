@@ -79,6 +79,9 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) heard_at: Instant,
     /// When something was last sent.
     pub(crate) sent_at: Instant,
+    /// Bytes in flight right after that: by these it is judged whether the congestion window was
+    /// the limit, because a burst of ACKs is taken before anything is sent.
+    pub(crate) flight_sent: u32,
     /// Since when the peer owes an acknowledgment or a window.
     pub(crate) stuck_since: Option<Instant>,
     pub(crate) opened_at: Instant,
@@ -220,6 +223,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             challenge: ChallengeLimit { since: env.now, sent: 0 },
             heard_at: env.now,
             sent_at: env.now,
+            flight_sent: 0,
             stuck_since: None,
             opened_at: env.now,
             stats: Stats::default(),

@@ -318,6 +318,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         self.recovery.on_sent(range.len());
         self.sent_at = env.now;
+        self.flight_sent = self.scoreboard.in_flight_bytes();
         self.ack_went_out();
         match self.timers.repair() {
             // A running timeout keeps its time: RFC 6298 §5.1.

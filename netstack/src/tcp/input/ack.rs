@@ -83,7 +83,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 srtt: self.rtt.srtt(),
                 snd_una: self.send.snd_una,
                 snd_nxt: self.send.snd_nxt,
-                limited: self.was_limited(flight_before),
+                limited: self.was_limited(flight_before.max(self.flight_sent)),
             };
             self.congestion.on_ack(&event);
         }
@@ -191,12 +191,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Whether the congestion window was what held us back. RFC 7661 §4.1: in slow start half of
     /// it is enough, because it doubles.
-    fn was_limited(&self, flight_before: u32) -> CwndLimited {
+    fn was_limited(&self, flight: u32) -> CwndLimited {
         let cwnd = self.congestion.cwnd_bytes();
         let used = if self.congestion.in_slow_start() {
-            flight_before.saturating_mul(2)
+            flight.saturating_mul(2)
         } else {
-            flight_before.saturating_add(u32::from(self.mss))
+            flight.saturating_add(u32::from(self.mss))
         };
         if used >= cwnd { CwndLimited::Yes } else { CwndLimited::No }
     }

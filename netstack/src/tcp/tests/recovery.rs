@@ -152,6 +152,16 @@ fn a_spurious_timeout_is_taken_back() {
 }
 
 #[test]
+fn a_burst_of_acks_grows_the_window_with_each() {
+    let (mut host, mut peer, id) = in_flight(10, |_| {});
+    for _ in 0..5 {
+        peer.ack += 2 * 1_460;
+        host.receive(peer.frame(&[]));
+    }
+    assert_eq!(host.engine.send_view(id).expect("it lives").cwnd_bytes, 2 * 14_600);
+}
+
+#[test]
 fn a_report_of_what_was_never_sent_is_ignored() {
     let (mut host, mut peer, _) = in_flight(2, |_| {});
     report(&mut peer, 1, 50);

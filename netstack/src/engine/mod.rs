@@ -205,7 +205,10 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 held: &mut self.held,
                 replies: &mut self.replies,
             };
-            if entry.tcb.transmit(&mut env, link) == Transmitted::LinkFull {
+            let transmitted = entry.tcb.transmit(&mut env, link);
+            // The window, and with it the room, may have shrunk after idleness.
+            entry.tcb.note_room(&self.config.tcp);
+            if transmitted == Transmitted::LinkFull {
                 entry.listed = Listed::Yes;
                 self.work.push_front(id);
                 self.arm(id);

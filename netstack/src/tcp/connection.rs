@@ -77,7 +77,7 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) challenge: ChallengeLimit,
     /// When something was last heard of the peer.
     pub(crate) heard_at: Instant,
-    /// When something was last sent.
+    /// When something was last sent, or an idle connection set out to.
     pub(crate) sent_at: Instant,
     /// Bytes in flight right after that: by these it is judged whether the congestion window was
     /// the limit, because a burst of ACKs is taken before anything is sent.

@@ -51,6 +51,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Transmitted::LinkFull;
         }
         if self.state.may_send() {
+            self.after_idle(env);
             while let Some(plan) = self.plan(env) {
                 match self.send_plan(env, route, link, plan) {
                     Taken::Some(0) => break,
@@ -63,6 +64,17 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         match self.recv.ack.owed() {
             Owed::Nothing | Owed::Delayed => Transmitted::Done,
             Owed::Now => self.send_ack(env, route, link, self.send.snd_nxt),
+        }
+    }
+
+    /// A connection that was idle starts from a smaller window. Once an idle period: the link may
+    /// take nothing yet.
+    fn after_idle(&mut self, env: &Env<'_, F>) {
+        let idle = env.now - self.sent_at;
+        let rto = self.rtt.rto();
+        if idle >= rto && self.scoreboard.is_empty() && self.plan(env).is_some() {
+            self.congestion.after_idle(idle, rto);
+            self.sent_at = env.now;
         }
     }
 
@@ -294,10 +306,6 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let bytes = u64::from(range.len());
         match pass {
             Pass::First => {
-                let idle = self.scoreboard.is_empty();
-                if idle {
-                    self.congestion.after_idle(env.now - self.sent_at, self.rtt.rto());
-                }
                 if range.end.after(self.queue.end()) {
                     self.send.fin = OurFin::Sent(self.queue.end());
                 }

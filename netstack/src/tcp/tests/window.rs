@@ -125,6 +125,43 @@ fn a_full_send_queue_tells_when_there_is_room_again() {
     assert_eq!(host.engine.held().send_buffers.count, 2, "the first buffer went back");
 }
 
+/// A server whose window has grown to 29,200 bytes and that was then idle for long.
+fn idle_after_growth() -> (Host, Peer, ConnectionId) {
+    let (mut host, mut peer, id) = connected(|config| config.tcp.send_queue_bytes_min = 1_000);
+    host.engine.send(host.now, id, vec_of(14_600)).expect("there is room");
+    host.segments();
+    host.now += super::host::ROUND_TRIP;
+    peer.ack += 14_600;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.send_view(id).expect("it lives").cwnd_bytes, 29_200);
+    host.sleep(Span::from_secs(60));
+    host.take_events();
+    (host, peer, id)
+}
+
+#[test]
+fn the_first_train_after_idleness_has_the_size_of_a_first_window() {
+    let (mut host, mut peer, id) = idle_after_growth();
+    host.engine.send(host.now, id, vec_of(29_200)).expect("there is room");
+    let mut full = super::host::Wire { room: Some(0), ..Default::default() };
+    assert_eq!(host.engine.poll_transmit(host.now, &mut full), crate::Transmitted::LinkFull);
+    assert_eq!(host.segments().len(), 10);
+    peer.ack += 14_600;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.segments().len(), 10);
+}
+
+#[test]
+fn room_that_idleness_took_is_told_when_it_is_back() {
+    let (mut host, mut peer, id) = idle_after_growth();
+    host.engine.send(host.now, id, vec_of(30_000)).expect("there is room");
+    host.segments();
+    assert_eq!(host.engine.send_view(id).expect("it lives").room_bytes, 0);
+    peer.ack += 14_600;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.take_events(), [Event::Writable { id }]);
+}
+
 #[test]
 fn a_send_queue_has_an_end_whatever_the_owner_has_under_way() {
     let (mut host, _peer, id) = connected(|config| {

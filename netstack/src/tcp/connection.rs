@@ -52,7 +52,8 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) options: Negotiated,
     /// The payload of a full segment that we send: without options that every segment carries.
     pub(crate) mss: u16,
-    /// The payload of the largest segment that the peer sent: when it has sent two, we ACK.
+    /// The payload of the largest segment that the peer sent, at most the MSS that we told it: when
+    /// it has sent two, we ACK.
     pub(crate) rcv_mss: u16,
     pub(crate) queue: SendBuffer<B>,
     pub(crate) scoreboard: Scoreboard,

@@ -7,7 +7,7 @@ use crate::engine::event::CloseReason;
 use crate::engine::payload::{Buffer, Frame, Payload};
 use crate::engine::reply::Reply;
 use crate::tcp::ack::Owed;
-use crate::tcp::connection::{Env, Notes, Owner, Step, Tcb};
+use crate::tcp::connection::{Env, Notes, Owner, Step, Tcb, advertised_mss};
 use crate::tcp::recv::{Arrived, Received};
 use crate::tcp::state::Signal;
 
@@ -33,7 +33,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Err(DropReason::AfterClose);
         }
         let octets = u16::try_from(segment.payload_len()).unwrap_or(u16::MAX);
-        self.rcv_mss = self.rcv_mss.max(octets);
+        // A frame may be several segments that were coalesced on the way.
+        let largest = advertised_mss(&self.tuple, self.path_mtu);
+        self.rcv_mss = self.rcv_mss.max(octets.min(largest));
         let seq = segment.payload_seq();
         let payload = Payload::Frame { frame, range: segment.payload };
         let was_empty = self.recv.is_drained();

@@ -112,6 +112,24 @@ fn beyond_its_frames_a_connection_copies() {
 }
 
 #[test]
+fn a_coalesced_frame_is_no_measure_of_segments() {
+    let (mut host, mut peer, id) = connected(|_| {});
+    // Beyond the first ones, which are all acknowledged at once.
+    for _ in 0..20 {
+        peer.send(&mut host, &[b'x'; 1_000]);
+        host.segments();
+    }
+    peer.send(&mut host, &[b'x'; 20_000]);
+    assert_eq!(host.segments().len(), 1);
+    host.read(id);
+    host.segments();
+    peer.send(&mut host, &[b'x'; 1_460]);
+    assert_eq!(host.segments().len(), 0, "the first of two is acknowledged later");
+    peer.send(&mut host, &[b'x'; 1_460]);
+    assert_eq!(host.segments().len(), 1, "the second at once");
+}
+
+#[test]
 fn an_old_timestamp_is_from_the_past() {
     let mut host = Host::new();
     let mut peer = Peer::new();

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use netstack::{
-    AddressOwner, ChecksumPolicy, Config, Connect, ConnectionId, Engine, Event, Instant, Interface,
-    Limits, Listen, ListenerId, MacAddress, SendErrorKind, Span, TcpConfig, Transmitted, Verdict,
+    AddressOwner, ChecksumPolicy, Config, Connect, ConnectionId, ConnectionInfo, Engine, Event,
+    Instant, Interface, Limits, Listen, ListenerId, MacAddress, SendErrorKind, Span, TcpConfig,
+    Transmitted, Verdict,
 };
 
 use crate::app::{App, Outcome, Plan, Reader, octet};
@@ -186,9 +187,11 @@ impl Host {
     /// Resets every connection.
     pub(crate) fn abort_all(&mut self, now: Instant) {
         let now = self.clock(now);
-        for (id, _) in self.apps.values() {
-            self.engine.abort(now, *id);
-        }
+        let Self { engine, apps, outcomes, .. } = self;
+        apps.retain(|_, (id, app)| {
+            engine.abort(now, *id);
+            is_left(engine.info(now, *id), app, outcomes)
+        });
     }
 
     /// What has become so far of connections that live.
@@ -244,6 +247,9 @@ impl Host {
         read(engine, now, id, app);
         if app.wants_abort() {
             engine.abort(now, id);
+            if !is_left(engine.info(now, id), app, outcomes) {
+                apps.remove(&index);
+            }
             return;
         }
         write(engine, now, id, app, records, random);
@@ -258,6 +264,16 @@ impl Host {
             apps.remove(&index);
         }
     }
+}
+
+/// Whether a connection that was aborted still has an event to come. One that had ended by itself,
+/// and only waited to be read, goes at once.
+fn is_left(info: Option<ConnectionInfo>, app: &mut App, outcomes: &mut Vec<Outcome>) -> bool {
+    if info.is_none() {
+        app.outcome.let_go = true;
+        outcomes.push(app.outcome);
+    }
+    info.is_some()
 }
 
 /// Reads as the plan has it.

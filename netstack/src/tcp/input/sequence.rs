@@ -15,7 +15,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Err(DropReason::Paws);
         }
         let acceptable = self.recv.is_acceptable(segment.seq, segment.seq_len());
-        if !acceptable && !self.is_crossing_syn_ack(segment) {
+        if !acceptable && !self.is_ack_at_edge(segment) && !self.is_crossing_syn_ack(segment) {
             // A zero window still takes ACKs and RSTs at its edge: RFC 9293 §3.10.7.4 asks for
             // their processing even when the text is refused.
             if !self.may_use_ack_of(segment) {
@@ -28,6 +28,14 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.take_timestamp(env, segment, timestamps);
         }
         Ok(())
+    }
+
+    /// Whether a segment is an ACK without text exactly behind the window: its sender has filled
+    /// the window, and what filled it may be lost.
+    fn is_ack_at_edge(&self, segment: &Segment) -> bool {
+        segment.control == Control::None
+            && segment.payload_len() == 0
+            && segment.seq == self.recv.rcv_nxt() + self.recv.window()
     }
 
     /// Whether a segment that carries text for a closed window lies exactly at RCV.NXT, so that

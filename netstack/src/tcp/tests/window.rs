@@ -108,6 +108,24 @@ fn a_full_receive_window_refuses_text_and_takes_acks() {
 }
 
 #[test]
+fn an_ack_behind_a_window_whose_text_was_lost_counts() {
+    let (mut host, mut peer, id) = connected(|config| {
+        config.tcp.receive_window_bytes = 1_000;
+    });
+    host.engine.send(host.now, id, b"out".to_vec()).expect("there is room");
+    host.segments();
+    peer.ack += 3;
+    peer.seq += 1_001;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.send_view(id).expect("it lives").flight_bytes, 3);
+    peer.seq = peer.seq - 1;
+    host.receive(peer.flagged(crate::wire::tcp::Flags::RST));
+    assert_eq!(host.engine.counters().drops(DropReason::OutsideWindow), 2);
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.send_view(id).expect("it lives").flight_bytes, 0);
+}
+
+#[test]
 fn a_full_send_queue_tells_when_there_is_room_again() {
     let (mut host, mut peer, id) = connected(|config| {
         config.tcp.send_queue_bytes_min = 20_000;

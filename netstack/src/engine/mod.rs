@@ -197,6 +197,9 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         while let Some(id) = self.work.pop_front() {
             let Some(entry) = self.connections.get_mut(id) else { continue };
             entry.listed = Listed::No;
+            if entry.phase != Phase::Live {
+                continue;
+            }
             let mut env = Env {
                 now,
                 config: &self.config.tcp,

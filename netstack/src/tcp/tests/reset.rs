@@ -91,6 +91,19 @@ fn an_ack_of_what_was_never_sent_or_far_too_old_gets_a_challenge_ack() {
 }
 
 #[test]
+fn nothing_is_sent_for_a_connection_that_was_reset() {
+    let (mut host, mut peer, id) = connected();
+    host.engine.send(host.now, id, std::vec![b'x'; 100]).expect("there is room");
+    peer.send(&mut host, b"to be acknowledged");
+    // The owner has not heard of it yet.
+    let reset = peer.flagged(Flags::RST);
+    let _: crate::Verdict<std::vec::Vec<u8>> = host.engine.handle_frame(host.now, reset);
+    assert!(host.segments().is_empty());
+    assert_eq!(host.close_reason(), Some(CloseReason::ResetByPeer));
+    assert_eq!(host.engine.poll_timeout(), None);
+}
+
+#[test]
 fn a_segment_without_ack_is_dropped() {
     let (mut host, mut peer, id) = connected();
     peer.flags = Flags::NONE;

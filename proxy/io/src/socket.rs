@@ -4,6 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_linger;
 
 use crate::ops::{Batch, SlotId};
 
@@ -19,6 +23,13 @@ pub struct Socket {
 impl Socket {
     pub(crate) fn new(fd: OwnedFd, orphans: &Rc<Orphans>) -> Self {
         Self { state: Rc::new(SocketState::new(fd)), orphans: Rc::downgrade(orphans) }
+    }
+
+    /// Makes the close of a TCP socket a reset, so that its peer does not take what it has for the
+    /// whole. RFC 9293 §3.10.5. A unix socket has no such thing, and nothing happens.
+    pub fn reset_on_close(&self) {
+        // A socket that refuses is gone already: then there is nobody to be told.
+        let _: Result<(), Errno> = set_socket_linger(&self.state.fd, Some(Duration::ZERO));
     }
 
     pub(crate) const fn state(&self) -> &Rc<SocketState> {

@@ -7,7 +7,8 @@ use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use metrics::{Catalogue, CatalogueError, Registry, Shards};
-use tracing::info;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::{info, warn};
 use weir_io::{RingError, Waker};
 use xdp::AttachError;
 
@@ -27,6 +28,7 @@ use crate::worker::{Place, StartError};
 /// [`RunError`] names what is missing.
 pub(crate) fn run(loader: Loader, snapshot: Arc<Snapshot>) -> Result<(), RunError> {
     let started = Instant::now();
+    raise_file_limit();
     let lifecycle = Arc::new(Lifecycle::default());
     let shared = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
     let reload_facts = ReloadFacts::new(SystemTime::now());
@@ -39,8 +41,6 @@ pub(crate) fn run(loader: Loader, snapshot: Arc<Snapshot>) -> Result<(), RunErro
     };
     let (families, registry, shards) = meter(&snapshot, &places, facts)?;
     let crew = Crew::launch(&snapshot, places, &families, shards.workers)?;
-    // What needs them is open; the threads that follow are born without.
-    capabilities::drop_all();
     let (threads, workers) = crew.start(&shared, &lifecycle);
     let control = ControlPlane::start(Parts {
         loader,
@@ -50,6 +50,8 @@ pub(crate) fn run(loader: Loader, snapshot: Arc<Snapshot>) -> Result<(), RunErro
         exposition: Arc::new(registry),
         reload_facts,
     });
+    // All that needs them is open; each thread has given up its own.
+    capabilities::drop_all();
     let control = match control {
         Ok(control) => control,
         Err(error) => {
@@ -64,6 +66,15 @@ pub(crate) fn run(loader: Loader, snapshot: Arc<Snapshot>) -> Result<(), RunErro
     drop(control);
     info!("stopped");
     outcome
+}
+
+/// A backend's connection is a descriptor: as many as the system allows, not as a shell starts with.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        warn!(%error, "the limit of open files was not raised");
+    }
 }
 
 /// Declares every metric and makes a shard for each worker.

@@ -95,7 +95,11 @@ impl ControlPlane {
         let servers = Servers { metrics, socket, signals };
         let thread = std::thread::Builder::new()
             .name("control".to_owned())
-            .spawn(move || serve(&runtime, parts, servers, stopped))
+            .spawn(move || {
+                // What was bound before may have needed them; answering doesn't.
+                crate::capabilities::drop_all();
+                serve(&runtime, parts, servers, stopped);
+            })
             .map_err(StartError::Runtime)?;
         Ok(Self { stop: Some(stop), thread: Some(thread), metrics_address })
     }

@@ -31,6 +31,8 @@ pub(crate) enum Ending {
     BackendReset,
     /// The client's records were broken.
     Broken(SessionError),
+    /// The client finished in the midst of a record.
+    Truncated,
     /// A record could not be sealed: keys used up, or a fault of ours.
     Unsealed(SealError),
     /// Buffers ran out where waiting is not possible.
@@ -54,7 +56,7 @@ pub(crate) enum Parting {
 
 impl Ending {
     /// Names of the endings that weir itself decides, in the order of [`Self::index`].
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "done",
         "client_gave_up",
         "handshake_failed",
@@ -68,6 +70,7 @@ impl Ending {
         "no_buffer",
         "drained",
         "panicked",
+        "truncated",
     ];
 
     /// Every name, in the order of [`Self::index`].
@@ -92,6 +95,7 @@ impl Ending {
             Self::NoBuffer => 10,
             Self::Drained => 11,
             Self::Panicked => 12,
+            Self::Truncated => 13,
             Self::Connection(reason) => Self::NAMES.len() + reason.index(),
         }
     }
@@ -113,6 +117,7 @@ impl Ending {
             | Self::IdleTimeout
             | Self::BackendUnreachable
             | Self::BackendReset
+            | Self::Truncated
             | Self::Drained => None,
         }
     }
@@ -129,9 +134,11 @@ impl Ending {
             | Self::BackendUnreachable
             | Self::Broken(_)
             | Self::Drained => Parting::Close,
-            Self::BackendReset | Self::Unsealed(_) | Self::NoBuffer | Self::Panicked => {
-                Parting::Abort
-            }
+            Self::BackendReset
+            | Self::Truncated
+            | Self::Unsealed(_)
+            | Self::NoBuffer
+            | Self::Panicked => Parting::Abort,
             Self::Connection(_) => Parting::Gone,
         }
     }

@@ -296,9 +296,7 @@ impl Session {
         let route = Route { vhost, pool, facts };
         let duration = context.now.since(self.since);
         context.tally.handshake(context.position(self.listener), &route, duration);
-        let mut relay = Box::new(Relay::new(context.now, self.id, route, records));
-        let begun = relay.begin(context, leftover);
-        self.stage = Stage::Relay(relay);
-        begun
+        self.stage = Stage::Relay(Box::new(Relay::new(context.now, self.id, route, records)));
+        self.relay().map_or(Ok(()), |relay| relay.begin(context, leftover))
     }
 }

@@ -2,7 +2,7 @@
 
 use netstack::{ConnectionId, Instant};
 use tracing::warn;
-use weir_io::{OperationError, Socket};
+use weir_io::{ConnectError, OperationError, Socket};
 
 use super::pick::{Picked, Tried};
 use super::pool::Pool;
@@ -40,6 +40,8 @@ struct Attempt {
 pub(crate) enum Connect {
     /// A completion will come.
     Begun,
+    /// For want of room in the ring: to be asked for again.
+    Later,
     /// Every server was tried.
     NoServerLeft,
 }
@@ -107,6 +109,11 @@ impl BackendSocket {
                     self.state = State::Connecting(Attempt { socket, position, since });
                     return Connect::Begun;
                 }
+                // A shortage of this machine, not a fault of the server.
+                Err(ConnectError::Full) => {
+                    context.wait_for_room(id);
+                    return Connect::Later;
+                }
                 Err(error) => {
                     context.tally.backend_connect(BackendResult::Resource);
                     warn!(pool = %pool.name, server = %server.name, %error, "connect not begun");
@@ -165,6 +172,13 @@ impl BackendSocket {
             }
             other @ (State::Idle | State::GivenUp(_) | State::Connected(_)) => other,
         };
+    }
+
+    /// The server is not to take what it has for the whole.
+    pub(crate) fn reset_on_close(&self) {
+        if let Some(socket) = self.socket() {
+            socket.reset_on_close();
+        }
     }
 
     /// Closes the socket, whatever is under way on it.

@@ -20,6 +20,7 @@ fn all() -> Vec<Ending> {
         Ending::NoBuffer,
         Ending::Drained,
         Ending::Panicked,
+        Ending::Truncated,
     ];
     all.extend(CloseReason::ALL.map(Ending::Connection));
     all

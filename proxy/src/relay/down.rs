@@ -29,6 +29,10 @@ impl Downward {
             return;
         }
         let Some(class) = context.record_class(id) else { return };
+        if context.ring.pool().free(class) == 0 {
+            context.wait_for_room(id);
+            return;
+        }
         match context.ring.recv(socket, class, id.to_bits()) {
             Ok(()) | Err(ArmError::Armed) => self.armed = true,
             Err(ArmError::Full) => context.wait_for_room(id),

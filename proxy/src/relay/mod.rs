@@ -53,6 +53,8 @@ pub(crate) struct Relay {
     down: Downward,
     /// The last byte in either direction.
     active_at: Instant,
+    /// What the client had acknowledged at the last look.
+    acked_bytes: u64,
     /// When the client's allowance was last filled.
     refilled_at: Instant,
 }
@@ -68,6 +70,7 @@ impl Relay {
             up: Upward::default(),
             down: Downward::default(),
             active_at: now,
+            acked_bytes: 0,
             refilled_at: now,
         }
     }
@@ -93,12 +96,18 @@ impl Relay {
     /// # Errors
     /// The session is over.
     pub(crate) fn on_readable(&mut self, context: &mut Context) -> Step {
-        while context.can_gather(self.id) {
+        // A record under way has its buffer: it goes on, so that its end can set others free.
+        while self.records.mid_record() || context.can_gather(self.id) {
             let Some(payload) = context.engine.recv(self.id) else { break };
             let wire_bytes = payload.len();
             self.open(context, payload, wire_bytes)?;
         }
         if context.engine.recv_finished(self.id) {
+            if self.records.mid_record() && !self.up.has_ended() {
+                // The backend must not take a part for the whole.
+                self.backend.reset_on_close();
+                return Err(Ending::Truncated);
+            }
             self.up.finish();
         }
         self.pump(context)
@@ -107,11 +116,11 @@ impl Relay {
     /// Opens one payload and queues what it held for the backend. `wire_bytes`: what the receive
     /// window gets back when the backend has it.
     fn open(&mut self, context: &mut Context, payload: Payload, wire_bytes: usize) -> Step {
-        self.active_at = context.now;
         if self.up.has_ended() {
             context.engine.consumed(context.now, self.id, wire_bytes);
             return Ok(());
         }
+        self.active_at = context.now;
         self.refill_allowance(context.now);
         #[cfg(debug_assertions)]
         crate::fault::strike(&self.route.facts, &self.backend);
@@ -122,7 +131,7 @@ impl Relay {
         };
         let gathered = received.gathered.map(|(buffer, range)| (Outgoing::Record(buffer), range));
         let in_place = received.in_place.map(|(payload, range)| outgoing(payload, range));
-        self.up.queue(wire_bytes, gathered, in_place);
+        self.up.queue(wire_bytes, gathered, in_place, context.frames_per_connection());
         if received.closed {
             self.up.finish();
         }
@@ -224,6 +233,7 @@ impl Relay {
     /// # Errors
     /// The connection was idle for too long.
     pub(crate) fn on_deadline(&mut self, context: &mut Context) -> Step {
+        self.note_progress(context);
         if context.now >= self.active_at + context.deadlines.idle {
             self.send_close_notify(context);
             return Err(Ending::IdleTimeout);
@@ -264,6 +274,16 @@ impl Relay {
         }
     }
 
+    /// A client that takes what waits for it, however slowly, is not idle. It is looked at only when
+    /// the deadline has passed, so that an acknowledgment costs nothing here.
+    fn note_progress(&mut self, context: &Context) {
+        let acked = context.engine.info(context.now, self.id).map(|info| info.bytes_acked);
+        if acked.is_some_and(|acked| acked != self.acked_bytes) {
+            self.active_at = context.now;
+            self.acked_bytes = acked.unwrap_or_default();
+        }
+    }
+
     /// Moves on whatever can move.
     fn pump(&mut self, context: &mut Context) -> Step {
         if self.backend.is_idle() && self.up.wants_backend() {
@@ -283,7 +303,7 @@ impl Relay {
 
     fn connect(&mut self, context: &mut Context) -> Step {
         match self.backend.connect(context, self.id, &self.route.pool) {
-            Connect::Begun => Ok(()),
+            Connect::Begun | Connect::Later => Ok(()),
             Connect::NoServerLeft => {
                 self.send_alert(context, Alert::InternalError);
                 Err(Ending::BackendUnreachable)
@@ -305,8 +325,7 @@ impl Relay {
         };
         let record = sealed.map_err(Ending::Unsealed)?;
         buffer.set_range(record);
-        context.send(self.id, buffer);
-        Ok(())
+        context.send(self.id, buffer).map_err(|NoBuffer| Ending::NoBuffer)
     }
 
     /// The backend has finished: so do we, in this direction.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use netstack::{ConnectionId, Instant, ListenerId, Span};
+use netstack::{ConnectionId, Instant, ListenerId, SendErrorKind, Span};
 use weir_io::Class;
 
 use super::types::{Engine, RecordBuffer, Ring};
@@ -18,8 +18,9 @@ use crate::vhost::{Refusal, Vhost};
 /// segments, so that its first byte can be opened early.
 const BULK_CWND_BYTES: usize = 32 << 10;
 
-/// Whole record buffers that one payload can need at most: one to end a record, one to begin one.
-const GATHER_BUFFERS: usize = 2;
+/// Whole record buffers that one payload can need at most: for the record that it ends in the midst
+/// of.
+const GATHER_BUFFERS: usize = 1;
 
 /// What a worker opened for its sessions.
 pub(crate) struct Rooms {
@@ -115,6 +116,11 @@ impl Context {
         usize::try_from(self.snapshot.limits.handshakes).unwrap_or(usize::MAX)
     }
 
+    /// Frames that one connection may pin on either side of the record layer.
+    pub(crate) fn frames_per_connection(&self) -> usize {
+        usize::try_from(self.snapshot.limits.frames_per_connection).unwrap_or(usize::MAX)
+    }
+
     /// Takes no new connections from here on.
     pub(super) fn stop_listening(&mut self) {
         for listening in &self.listeners {
@@ -178,15 +184,20 @@ impl Context {
         if view.room_bytes == 0 {
             return None;
         }
-        let bulk = view.cwnd_bytes >= BULK_CWND_BYTES;
+        let bulk = view.cwnd_bytes >= BULK_CWND_BYTES && self.has_large_to_spare();
         Some(if bulk { Class::Large } else { Class::Medium })
     }
 
     /// Queues a sealed record. A connection that is gone has its [`netstack::Event::Closed`] under
     /// way, so that the record is just dropped.
-    pub(crate) fn send(&mut self, id: ConnectionId, record: RecordBuffer) {
-        // The record, if it comes back, is dropped: there is nobody to take it.
-        drop(self.engine.send(self.now, id, record));
+    ///
+    /// # Errors
+    /// The queue is full beyond all advice. The stream has a gap then: the connection must be reset.
+    pub(crate) fn send(&mut self, id: ConnectionId, record: RecordBuffer) -> Result<(), NoBuffer> {
+        match self.engine.send(self.now, id, record) {
+            Err(error) if error.kind == SendErrorKind::Full => Err(NoBuffer),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Queues bytes that are not in a record buffer yet: handshake flights, alerts.
@@ -199,7 +210,7 @@ impl Context {
             let room = buffer.raw_mut().get_mut(..chunk.len()).ok_or(NoBuffer)?;
             room.copy_from_slice(chunk);
             buffer.set_range(0..chunk.len());
-            self.send(id, buffer);
+            self.send(id, buffer)?;
         }
         Ok(())
     }
@@ -216,9 +227,20 @@ impl Context {
         self.held_up.insert(id);
     }
 
+    /// Whether a shortage holds somebody up.
+    pub(super) fn holds_up(&self) -> bool {
+        !self.held_up.is_empty()
+    }
+
     /// The sessions that were held up until now.
     pub(crate) fn take_held_up(&mut self) -> HashSet<ConnectionId> {
         std::mem::take(&mut self.held_up)
+    }
+
+    /// Slow readers must not take the buffers that uploads are gathered in: an eighth is theirs.
+    fn has_large_to_spare(&self) -> bool {
+        let pool = self.ring.pool();
+        pool.free(Class::Large) > pool.counts(Class::Large).total / 8
     }
 
     /// The smallest free buffer that holds `length` bytes.

@@ -65,7 +65,7 @@ impl Worker {
     /// A worker without connections stays until none has any: what reaches its queue may belong to
     /// another's connection, and a new one is to be refused. The last one takes the others along.
     fn is_last_to_drain(&mut self) -> bool {
-        let empty = self.sessions.len() == 0 && self.context.engine.connections().next().is_none();
+        let empty = self.sessions.len() == 0 && self.context.engine.unfinished() == 0;
         if !empty || self.drained == Drained::Yes {
             return false;
         }

@@ -20,7 +20,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use netstack::{ConnectionId, Event, Instant, ListenerId, Span, Transmitted, Verdict};
-use tracing::{error, trace};
+use tracing::{error, warn};
 use weir_io::{RingError, Watch};
 use xdp::Queue;
 
@@ -46,6 +46,9 @@ const RECEIVE_BATCH: usize = 256;
 /// Sessions whose handshake may go on in one turn: a private-key operation is about 100 us, and
 /// established connections wait for no more than this many of them.
 const HANDSHAKES_PER_TURN: usize = 2;
+
+/// When to look again for what comes back without telling: buffers, a link.
+const LOOK_AGAIN: Span = Span::from_millis(10);
 
 /// Strays taken from other workers in one turn.
 const STRAYS_PER_TURN: usize = 64;
@@ -74,8 +77,18 @@ pub(crate) struct Worker {
     published_at: Instant,
     /// What the last transmit came to.
     transmitted: Transmitted,
+    /// Whether the link took frames at the last flush.
+    flushed: Flushed,
     /// Ends the wait when frames arrive.
     _watch: Watch,
+}
+
+/// How the last flush of the transmit ring ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flushed {
+    Done,
+    /// The link is down, or gone.
+    Failed,
 }
 
 /// Whether a turn found something to do.
@@ -101,6 +114,7 @@ impl Worker {
             worked_at: context.now,
             published_at: context.now,
             transmitted: Transmitted::Done,
+            flushed: Flushed::Done,
             context,
             queue,
             handover: start.handover,
@@ -137,7 +151,7 @@ impl Worker {
         worked |= self.negotiate() > 0;
         worked |= self.take_completions() > 0;
         worked |= self.fire_timers() > 0;
-        if worked {
+        if worked || self.context.holds_up() {
             self.resume_held_up();
             // Sessions may have ended connections, or freed windows.
             self.take_events();
@@ -158,17 +172,20 @@ impl Worker {
         }
         let engine = self.context.engine.poll_timeout();
         let sessions = self.sessions.next_expiry();
-        let until = engine.into_iter().chain(sessions).min()?;
+        // What was short may come back without an event; a link that is down comes up without one.
+        let again = self.context.holds_up() || self.flushed == Flushed::Failed;
+        let again = again.then(|| self.context.now + LOOK_AGAIN);
+        let until = engine.into_iter().chain(sessions).chain(again).min()?;
         let now = self.clock.now();
         Some(Duration::from_nanos(until.since(now).as_nanos()))
     }
 
     /// A queue of our own still holds work.
     fn must_not_sleep(&self) -> bool {
+        let unsent = self.queue.unsent() > 0 || self.transmitted == Transmitted::LinkFull;
         !self.negotiating.is_empty()
             || self.queue.receivable() > 0
-            || self.queue.unsent() > 0
-            || self.transmitted == Transmitted::LinkFull
+            || (unsent && self.flushed == Flushed::Done)
     }
 
     fn receive(&mut self) -> usize {
@@ -293,8 +310,9 @@ impl Worker {
 
     fn fire_timers(&mut self) -> usize {
         let now = self.context.now;
+        let due = self.context.engine.poll_timeout().is_some_and(|at| at <= now);
+        let mut fired = usize::from(due);
         self.context.engine.handle_timeout(now);
-        let mut fired = 0;
         while let Some(id) = self.sessions.pop_due(now) {
             fired += 1;
             self.with(id, |session, context| {
@@ -319,11 +337,17 @@ impl Worker {
         let Self { context, queue, .. } = self;
         let now = context.now;
         self.transmitted = context.engine.poll_transmit(now, &mut RingLink::new(queue));
-
-        if let Err(error) = queue.flush() {
-            // The link is down, say: frames stay where they are, and TCP retransmits.
-            trace!(%error, "the transmit ring was not flushed");
-        }
+        let before = self.flushed;
+        self.flushed = match queue.flush() {
+            Ok(()) => Flushed::Done,
+            Err(error) => {
+                // Frames stay where they are, and TCP retransmits.
+                if before == Flushed::Done {
+                    warn!(%error, interface = self.place.interface, "the link takes no frames");
+                }
+                Flushed::Failed
+            }
+        };
     }
 
     /// Runs `work` on the session of `id` and ends it if that says so, or if it panics: a fault of

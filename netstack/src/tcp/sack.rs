@@ -200,10 +200,12 @@ impl Scoreboard {
         }
     }
 
-    /// The peer holds `block`. A block that isn't all above SND.UNA and below SND.NXT, or for
-    /// which more than `ranges_max` ranges were needed, is left out.
+    /// The peer holds `block`. A block that isn't all above SND.UNA and below SND.NXT, or that
+    /// comes when the peer holds `ranges_max` ranges already, is left out. What was sent in many
+    /// pieces is no reason to.
     pub(crate) fn sack(&mut self, block: SackBlock, ranges_max: u16, learned: &mut Learned) {
-        if self.entries.len() + 2 > usize::from(ranges_max) {
+        let ranges_max = usize::from(ranges_max);
+        if self.entries.len() > ranges_max && self.sacked_ranges() >= ranges_max {
             return;
         }
         let range = SeqRange { start: block.left, end: block.right };
@@ -218,6 +220,11 @@ impl Scoreboard {
         if found.is_some() {
             self.new_fack = self.new_fack.latest(range.end);
         }
+    }
+
+    /// Ranges that the peer holds.
+    fn sacked_ranges(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.mark == Mark::Sacked).count()
     }
 
     /// All of an acknowledgment was taken: what arrives below it from now on was reordered. Its

@@ -1,9 +1,11 @@
 //! Losses: found by time, by duplicate ACKs, by timeout; repaired once.
 
 use super::host::{Host, Peer};
+use crate::tcp::sack::{Learned, Scoreboard};
+use crate::tcp::send_buffer::SeqRange;
 use crate::tcp::seq::SeqNum;
 use crate::wire::tcp_options::{SackBlock, SackPermitted, Timestamps};
-use crate::{CloseReason, ConnectionId, Span};
+use crate::{CloseReason, ConnectionId, Instant, Span};
 
 /// A server that has `segments` whole segments in flight, half a round trip ago.
 fn in_flight(segments: usize, change: impl FnOnce(&mut Peer)) -> (Host, Peer, ConnectionId) {
@@ -159,6 +161,22 @@ fn a_burst_of_acks_grows_the_window_with_each() {
         host.receive(peer.frame(&[]));
     }
     assert_eq!(host.engine.send_view(id).expect("it lives").cwnd_bytes, 2 * 14_600);
+}
+
+#[test]
+fn reports_are_limited_by_what_the_peer_holds_and_not_by_what_was_sent() {
+    let start = SeqNum::from_wire(0);
+    let mut scoreboard = Scoreboard::new(start);
+    let mut learned = Learned::default();
+    for piece in 0..100 {
+        let range = SeqRange { start: start + piece * 10, end: start + (piece + 1) * 10 };
+        scoreboard.sent(range, Instant::from_millis(u64::from(piece)));
+    }
+    for piece in (0..100).filter(|piece| piece % 2 == 1) {
+        let block = SackBlock { left: start + piece * 10, right: start + (piece + 1) * 10 };
+        scoreboard.sack(block, 16, &mut learned);
+    }
+    assert_eq!(scoreboard.sacked_bytes(), 160);
 }
 
 #[test]

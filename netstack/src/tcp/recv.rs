@@ -205,7 +205,8 @@ impl<F: Frame> Recv<F> {
         let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
         let (cost_bytes, frames) = match &payload {
             Payload::Frame { frame, .. } => (frame.len().max(self.frame_bytes), 1),
-            Payload::Copied(bytes) => (bytes.capacity(), 0),
+            // Charged like a frame: the pieces themselves are to be few.
+            Payload::Copied(bytes) => (bytes.capacity().max(self.frame_bytes), 0),
         };
         let before = (self.assembler.pieces(), self.assembler.cost_bytes());
         let arrival = Arrival { seq, len, cost_bytes, value: payload };

@@ -112,6 +112,18 @@ fn beyond_its_frames_a_connection_copies() {
 }
 
 #[test]
+fn pieces_that_were_copied_out_of_order_are_few_too() {
+    let (mut host, peer, _) = connected(|config| {
+        config.limits.frames_per_connection_max = 4;
+        config.limits.out_of_order_bytes_max = 10 * 2_048;
+    });
+    for index in 0..100 {
+        send_at(&mut host, &peer, 10 + index, b"x");
+    }
+    assert_eq!(host.engine.held().out_of_order.count, 10);
+}
+
+#[test]
 fn a_coalesced_frame_is_no_measure_of_segments() {
     let (mut host, mut peer, id) = connected(|_| {});
     // Beyond the first ones, which are all acknowledged at once.

@@ -64,7 +64,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         self.take_sack(env, segment, &mut learned);
         self.scoreboard.end_of_ack();
-        self.send.update_window(self.window_of(segment, ack));
+        self.take_window(segment, ack);
         self.take_rtt(env, segment, &learned);
         if progress == Progress::Advanced {
             self.undo_if_spurious(env, segment);
@@ -88,6 +88,17 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.congestion.on_ack(&event);
         }
         self.after_ack(env, progress, decision);
+    }
+
+    /// Takes the window of a segment. One that opens ends the patience with a closed one: what goes
+    /// out now has its own.
+    fn take_window(&mut self, segment: &Segment, ack: SeqNum) {
+        let was_closed = self.scoreboard.is_empty() && self.send.usable_window() == 0;
+        self.send.update_window(self.window_of(segment, ack));
+        if was_closed && self.send.usable_window() > 0 {
+            self.rtt.reset_backoff();
+            self.stuck_since = None;
+        }
     }
 
     /// Takes back a recovery that this ACK shows to have been for nothing.

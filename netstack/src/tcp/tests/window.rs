@@ -37,6 +37,30 @@ fn a_closed_window_is_probed_until_it_opens() {
 }
 
 #[test]
+fn a_window_that_opens_ends_the_patience_with_a_closed_one() {
+    let (mut host, mut peer, id) = connected(|config| {
+        config.tcp.user_timeout = Span::from_secs(60);
+    });
+    peer.window = 0;
+    host.receive(peer.frame(&[]));
+    host.engine.send(host.now, id, b"waiting".to_vec()).expect("there is room");
+    for _ in 0..50 {
+        host.segments();
+        host.sleep(Span::from_secs(1));
+    }
+    assert!(host.engine.info(host.now, id).expect("it lives").backoff > 3);
+    peer.window = 1_000;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.segments().len(), 1);
+    assert_eq!(host.engine.info(host.now, id).expect("it lives").backoff, 0);
+    for _ in 0..50 {
+        host.segments();
+        host.sleep(Span::from_secs(1));
+    }
+    assert_eq!(host.close_reason(), None, "its own patience counts for what was sent");
+}
+
+#[test]
 fn a_window_that_never_opens_ends_the_connection() {
     let (mut host, mut peer, id) = connected(|_| {});
     peer.window = 0;

@@ -3,6 +3,7 @@
 use super::congestion::Congestion;
 use super::input::sequence::is_before;
 use super::sack::{Delivery, Detected, Learned, LossDeadline, Reordered, Scoreboard, Sent};
+use super::send_buffer::SeqRange;
 use super::seq::SeqNum;
 use crate::time::{Instant, Span};
 
@@ -32,8 +33,8 @@ enum Phase {
     Open,
     /// Fast recovery up to `end`.
     Fast { end: SeqNum, prr: Prr },
-    /// After a timeout, up to `end`.
-    Timeout { end: SeqNum },
+    /// After a timeout with SND.UNA at `start`, up to `end`.
+    Timeout { start: SeqNum, end: SeqNum },
 }
 
 /// Proportional rate reduction. RFC 6937 §3.
@@ -204,20 +205,33 @@ impl Recovery {
         decision
     }
 
-    /// The retransmission timeout: everything in flight is given up, slow start begins.
+    /// The retransmission timeout with `unacked` between SND.UNA and SND.NXT: everything in flight
+    /// is given up, slow start begins. The same data again is no new loss: RFC 5681 §3.1.
     pub(crate) fn on_rto(
         &mut self,
-        snd_nxt: SeqNum,
+        unacked: SeqRange,
         scoreboard: &mut Scoreboard,
         congestion: &mut Congestion,
     ) {
-        let first = !matches!(self.phase, Phase::Timeout { .. });
+        let SeqRange { start, end } = unacked;
+        let first = match self.phase {
+            Phase::Timeout { start: before, .. } if before == start => {
+                congestion.set_cwnd(0);
+                false
+            }
+            Phase::Timeout { .. } => {
+                // What the timeout before reduced was needed.
+                congestion.forget_prior();
+                true
+            }
+            Phase::Open | Phase::Fast { .. } => true,
+        };
         if first {
             let flight = scoreboard.in_flight_bytes() + scoreboard.lost_bytes();
             congestion.on_rto(flight);
         }
         scoreboard.lose_all();
-        self.phase = Phase::Timeout { end: snd_nxt };
+        self.phase = Phase::Timeout { start, end };
         if first {
             self.first_again = None;
         }
@@ -300,9 +314,17 @@ impl Recovery {
                 }
             }
             Reports::DuplicateAcks => {
-                // A partial ACK in recovery means that the next segment is lost too: RFC 6582.
-                let partial = self.is_active() && facts.progress == Progress::Advanced;
-                if self.dup_acks == DUP_THRESH || partial {
+                // A partial ACK in fast recovery means that the next segment is lost too: RFC 6582
+                // §3.2. After a timeout everything is given up already, and duplicate ACKs answer
+                // what was sent again for nothing: RFC 6582 §4.
+                let lost = match self.phase {
+                    Phase::Open => self.dup_acks == DUP_THRESH,
+                    Phase::Fast { .. } => {
+                        self.dup_acks == DUP_THRESH || facts.progress == Progress::Advanced
+                    }
+                    Phase::Timeout { .. } => false,
+                };
+                if lost {
                     detected.lost_bytes = scoreboard.lose_first(facts.path.mss);
                 }
             }
@@ -335,7 +357,7 @@ impl Recovery {
                 congestion.forget_prior();
                 self.phase = Phase::Open;
             }
-            Phase::Timeout { end } if facts.snd_una.after_or_eq(end) => {
+            Phase::Timeout { end, .. } if facts.snd_una.after_or_eq(end) => {
                 congestion.forget_prior();
                 self.phase = Phase::Open;
             }

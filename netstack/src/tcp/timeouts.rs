@@ -70,7 +70,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.scoreboard.renege();
         }
         self.rtt.back_off();
-        self.recovery.on_rto(self.send.snd_nxt, &mut self.scoreboard, &mut self.congestion);
+        let unacked = self.send.unacked();
+        self.recovery.on_rto(unacked, &mut self.scoreboard, &mut self.congestion);
         self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
     }
 

@@ -125,6 +125,48 @@ fn a_timeout_sends_from_the_first_byte_and_backs_off() {
 }
 
 #[test]
+fn after_a_timeout_without_sack_each_segment_is_sent_again_once() {
+    let (mut host, mut peer, _) = in_flight(8, |peer| {
+        peer.syn.sack_permitted = SackPermitted::No;
+    });
+    host.sleep(Span::from_millis(500));
+    assert_eq!(host.engine.counters().retransmits_timeout, 1);
+    let mut sent = sequence_numbers(&mut host);
+    let first = peer.ack;
+    for _ in 0..8 {
+        host.now += Span::from_millis(20);
+        peer.ack += 1_460;
+        host.receive(peer.frame(&[]));
+        sent.extend(sequence_numbers(&mut host));
+    }
+    let once: std::vec::Vec<SeqNum> = (0..8).map(|segment| first + segment * 1_460).collect();
+    assert_eq!(sent, once);
+}
+
+#[test]
+fn a_timeout_of_other_data_reduces_again_and_of_the_same_does_not() {
+    let (mut host, mut peer, id) = in_flight(10, |peer| {
+        peer.syn.sack_permitted = SackPermitted::No;
+    });
+    let time_out = |host: &mut Host| {
+        let before = host.engine.counters().retransmits_timeout;
+        while host.engine.counters().retransmits_timeout == before {
+            host.sleep(Span::from_millis(10));
+        }
+        host.segments();
+        let info = host.engine.info(host.now, id).expect("it lives");
+        assert_eq!(info.cwnd_bytes, 1_460);
+        info.ssthresh_bytes
+    };
+    let first = time_out(&mut host);
+    assert_eq!(time_out(&mut host), first);
+    peer.ack += 1_460;
+    host.receive(peer.frame(&[]));
+    host.segments();
+    assert!(time_out(&mut host) < first);
+}
+
+#[test]
 fn a_peer_that_is_gone_is_given_up() {
     let (mut host, _, _) = in_flight(4, |_| {});
     for _ in 0..400 {

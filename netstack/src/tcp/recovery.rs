@@ -74,6 +74,8 @@ pub(crate) struct AckFacts {
     pub(crate) path: Path,
     /// How losses are reported.
     pub(crate) reports: Reports,
+    /// Whether it showed that a recovery was for nothing.
+    pub(crate) spurious: Spurious,
 }
 
 /// What an acknowledgment is.
@@ -176,7 +178,11 @@ impl Recovery {
             Progress::Neither => {}
         }
         self.leave_if_done(facts, congestion);
-        let detected = self.detect(facts, scoreboard);
+        let detected = match facts.spurious {
+            Spurious::No => self.detect(facts, scoreboard),
+            // It would give up again what has just been taken back.
+            Spurious::Yes => Detected::default(),
+        };
         let mut decision = Decision { entered: Entered::No, look_again: detected.next };
         if detected.lost_bytes > 0 && matches!(self.phase, Phase::Open) {
             let flight = before_loss + learned.delivered_bytes;
@@ -280,6 +286,10 @@ impl Recovery {
         }
         congestion.on_undo();
         scoreboard.find_again();
+        if matches!(self.phase, Phase::Fast { .. }) {
+            // What was taken for lost had only been overtaken.
+            self.reordered = Reordered::Yes;
+        }
         self.phase = Phase::Open;
         Spurious::Yes
     }

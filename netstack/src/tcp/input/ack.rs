@@ -66,10 +66,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.scoreboard.end_of_ack();
         self.take_window(segment, ack);
         self.take_rtt(env, segment, &learned);
+        let mut facts = self.ack_facts(env, progress);
         if progress == Progress::Advanced {
-            self.undo_if_spurious(env, segment);
+            facts.spurious = self.undo_if_spurious(env, segment);
         }
-        let facts = self.ack_facts(env, progress);
         let decision =
             self.recovery.on_ack(&facts, &learned, &mut self.scoreboard, &mut self.congestion);
         if progress == Progress::Duplicate {
@@ -102,11 +102,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     }
 
     /// Takes back a recovery that this ACK shows to have been for nothing.
-    fn undo_if_spurious(&mut self, env: &mut Env<'_, F>, segment: &Segment) {
+    fn undo_if_spurious(&mut self, env: &mut Env<'_, F>, segment: &Segment) -> Spurious {
         let echo = segment.timestamps().map(|timestamps| timestamps.echo);
         let undone =
             self.recovery.undo_if_spurious(echo, &mut self.scoreboard, &mut self.congestion);
         env.counters.recoveries_undone += u64::from(undone == Spurious::Yes);
+        undone
     }
 
     /// SND.UNA moves to `ack`.
@@ -197,6 +198,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             progress,
             path: self.path(),
             reports: self.reports(),
+            spurious: Spurious::No,
         }
     }
 

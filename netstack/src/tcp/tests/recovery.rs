@@ -196,6 +196,31 @@ fn a_spurious_timeout_is_taken_back() {
 }
 
 #[test]
+fn what_an_undo_takes_back_is_not_given_up_by_the_same_ack() {
+    let (mut host, mut peer, _) = in_flight(10, |peer| {
+        peer.timestamps = Some(Timestamps { value: 1, echo: 0 });
+    });
+    let block = |peer: &Peer, first: u32, last: u32| {
+        let (left, right) = (peer.ack + first * 1_448, peer.ack + last * 1_448);
+        SackBlock { left, right }
+    };
+    let report = block(&peer, 1, 4);
+    peer.sack.sack.push(report);
+    host.receive(peer.frame(&[]));
+    assert_eq!(sequence_numbers(&mut host).first(), Some(&peer.ack), "taken for lost");
+    // The first was only late, and so is the fifth.
+    host.now += Span::from_millis(2);
+    let report = block(&peer, 5, 9);
+    peer.ack += 4 * 1_448;
+    peer.sack = Default::default();
+    peer.sack.sack.push(report);
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.counters().recoveries_undone, 1);
+    assert_eq!(host.engine.counters().recoveries, 1);
+    assert!(!sequence_numbers(&mut host).contains(&peer.ack));
+}
+
+#[test]
 fn a_burst_of_acks_grows_the_window_with_each() {
     let (mut host, mut peer, id) = in_flight(10, |_| {});
     for _ in 0..5 {

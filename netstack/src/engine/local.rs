@@ -7,16 +7,18 @@ use super::drops::DropReason;
 use super::neighbor::{Due, Learned, Question, Source};
 use super::payload::{Buffer, Frame};
 use super::reply::{PacketBuffer, Reply};
+use crate::tcp::header::HOPS;
 use crate::time::Instant;
 use crate::wire::arp::{Arp, ArpOperation};
+use crate::wire::checksum;
 use crate::wire::ethernet::{EtherType, Ethernet, MacAddress, VlanTag};
 use crate::wire::icmp;
 use crate::wire::icmpv6::{self, ND_HOP_LIMIT, Neighbor, Override, Solicited};
 use crate::wire::ipv4::{Ecn, protocol};
 use crate::wire::ipv6::{self, Ipv6};
 use crate::wire::packet::{IcmpPacket, NeighborPacket};
-use crate::wire::put;
 use crate::wire::tcp::Endpoints;
+use crate::wire::{put, u16_at};
 
 /// Both ends of a neighbour message of ours.
 #[derive(Clone, Copy)]
@@ -143,11 +145,18 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let header = frame.get_mut(l2_len..packet.range.start)?;
         match (packet.destination, packet.source) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                // The request's hops are used up; those of the answer are its own.
+                let (old, sum) = (u16_at(header, IPV4_TTL_AT)?, u16_at(header, IPV4_CHECKSUM_AT)?);
+                let new = u16::from_be_bytes([HOPS, old.to_be_bytes()[1]]);
+                put(header, IPV4_TTL_AT, &new.to_be_bytes())?;
+                let sum = checksum::updated(sum, old, new);
+                put(header, IPV4_CHECKSUM_AT, &sum.to_be_bytes())?;
                 // Addresses change places, which the header's checksum doesn't see.
                 put(header, 12, &source.octets())?;
                 put(header, 16, &destination.octets())?;
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                put(header, IPV6_HOP_LIMIT_AT, &[HOPS])?;
                 put(header, 8, &source.octets())?;
                 put(header, 24, &destination.octets())?;
             }
@@ -267,3 +276,9 @@ fn emit_neighbor(
 
 /// Every host on the link. RFC 4291 §2.7.1.
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// Where an IPv4 header has its TTL, and the protocol beside it.
+const IPV4_TTL_AT: usize = 8;
+/// Where an IPv4 header has its checksum.
+const IPV4_CHECKSUM_AT: usize = 10;
+/// Where an IPv6 header has its hop limit.
+const IPV6_HOP_LIMIT_AT: usize = 7;

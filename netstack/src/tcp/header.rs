@@ -109,4 +109,4 @@ fn emit_ip(source: IpAddr, destination: IpAddr, out: &mut [u8]) -> Option<usize>
 /// Bytes of the longest headers.
 const HEADER_BYTES_MAX: usize = 14 + 4 + 40 + 60;
 /// Hops that a packet may take. RFC 1700.
-const HOPS: u8 = 64;
+pub(crate) const HOPS: u8 = 64;

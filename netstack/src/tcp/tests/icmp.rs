@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use super::host::{Host, PEER_MAC, Peer, SERVER_MAC};
 use crate::tcp::seq::SeqNum;
-use crate::wire::checksum::Checksum;
+use crate::wire::checksum::{self, Checksum};
 use crate::wire::ethernet::{EtherType, Ethernet};
 use crate::wire::ipv4::{Ecn, Ipv4, protocol};
 use crate::{ConnectionId, DropReason};
@@ -54,6 +54,32 @@ fn in_flight() -> (Host, Peer, ConnectionId) {
     host.engine.send(host.now, id, std::vec![b'x'; 2_920]).expect("there is room");
     assert_eq!(host.segments().len(), 2);
     (host, peer, id)
+}
+
+/// An echo request from the peer that has one hop left.
+fn echo_request() -> Vec<u8> {
+    let finish = |data: &[u8]| {
+        let mut sum = Checksum::new();
+        sum.add(data);
+        sum.finish().to_be_bytes()
+    };
+    let mut ip = [0x45, 0, 0, 28, 0, 0, 0, 0, 1, 1, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
+    let sum = finish(&ip);
+    ip[10..12].copy_from_slice(&sum);
+    let mut echo = [8, 0, 0, 0, 0, 1, 0, 1];
+    let sum = finish(&echo);
+    echo[2..4].copy_from_slice(&sum);
+    let (to, from) = (SERVER_MAC.0, PEER_MAC.0);
+    [&to[..], &from, &[8, 0], &ip, &echo].concat()
+}
+
+#[test]
+fn an_echo_reply_has_hops_of_its_own() {
+    let mut host = Host::new();
+    host.receive(echo_request());
+    let reply = host.transmit().pop().expect("an answer");
+    assert_eq!((reply[22], reply[34]), (64, 0), "TTL and type");
+    assert!(checksum::is_valid(&reply[14..34]));
 }
 
 #[test]

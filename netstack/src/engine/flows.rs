@@ -128,6 +128,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             clock: self.secrets.timestamp_offset(&tuple),
             opened_at: now,
             retransmits: 0,
+            challenges: 0,
         };
         if let Err(reason) = self.start_half_open(now, half_open) {
             self.counters.count_drop(reason);
@@ -185,6 +186,13 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             }
             HalfOpenStep::Challenge(reason) => {
                 self.counters.count_drop(reason);
+                if half_open.challenges >= self.config.tcp.challenge_acks_per_second {
+                    self.counters.challenge_acks_limited += 1;
+                    return;
+                }
+                if let Some(entry) = self.half_open.get_mut(id) {
+                    entry.half_open.challenges += 1;
+                }
                 self.counters.challenge_acks_sent += 1;
                 let mtu = self.config.interface.mtu_bytes;
                 let ack = half_open.challenge(now, &self.config.tcp, mtu);
@@ -243,6 +251,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             return;
         }
         entry.half_open.retransmits += 1;
+        entry.half_open.challenges = 0;
         let factor = 1u32.checked_shl(u32::from(entry.half_open.retransmits)).unwrap_or(u32::MAX);
         let wait: Span = (config.rto_initial * factor).min(config.rto_max);
         entry.timer = self.wheel.arm(Key::HalfOpen(id), now + wait);

@@ -34,6 +34,8 @@ pub(crate) struct HalfOpen {
     pub(crate) clock: TimestampClock,
     pub(crate) opened_at: Instant,
     pub(crate) retransmits: u8,
+    /// Challenge ACKs since the last SYN-ACK.
+    pub(crate) challenges: u8,
 }
 
 /// What a segment means to a half-open connection.

@@ -68,6 +68,22 @@ fn a_syn_again_gets_the_same_syn_ack_again() {
 }
 
 #[test]
+fn challenge_acks_of_a_half_open_connection_are_limited() {
+    let mut host = Host::new();
+    let mut peer = Peer::new();
+    host.receive(peer.flagged(Flags::SYN));
+    host.segments();
+    peer.seq += 1_000;
+    let mut answers = 0;
+    for _ in 0..50 {
+        host.receive(peer.flagged(Flags::SYN));
+        answers += host.segments().len();
+    }
+    assert_eq!(answers, 10);
+    assert_eq!(host.engine.counters().challenge_acks_limited, 40);
+}
+
+#[test]
 fn an_unanswered_syn_ack_is_repeated_and_then_forgotten() {
     let mut host = Host::new();
     host.receive(Peer::new().flagged(Flags::SYN));

@@ -277,10 +277,10 @@ impl Relay {
     /// A client that takes what waits for it, however slowly, is not idle. It is looked at only when
     /// the deadline has passed, so that an acknowledgment costs nothing here.
     fn note_progress(&mut self, context: &Context) {
-        let acked = context.engine.info(context.now, self.id).map(|info| info.bytes_acked);
-        if acked.is_some_and(|acked| acked != self.acked_bytes) {
+        let Some(info) = context.engine.info(context.now, self.id) else { return };
+        if info.send_queue_bytes > 0 && info.bytes_acked != self.acked_bytes {
             self.active_at = context.now;
-            self.acked_bytes = acked.unwrap_or_default();
+            self.acked_bytes = info.bytes_acked;
         }
     }
 

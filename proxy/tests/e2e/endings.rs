@@ -160,7 +160,7 @@ fn what_a_client_sends_behind_the_servers_end_arrives_at_a_slow_server() {
 fn start() -> Edge {
     let certificates = vec![("www.pem", vec!["www.example", "down.example"])];
     let config = CONFIG.to_owned();
-    Edge::start(&Plan { queues: 2, config, certificates, ..Plan::default() })
+    Edge::start(&Plan { config, certificates, ..Plan::default() })
 }
 
 /// A backend that ends its connections as it is told.
@@ -330,7 +330,8 @@ impl Left {
             more = beyond.cloned().collect();
             more.is_empty()
         });
-        assert!(given_back.is_ok(), "{what:?}: {more:?}\n{}", edge.metrics());
+        let rest = || format!("{}\n{}", edge.ask(&["conns", "--json"]), edge.metrics());
+        assert!(given_back.is_ok(), "{what:?}: {more:?}\n{}", rest());
     }
 
     /// How much of the sample `name` is TIME-WAIT, which lasts a minute.
@@ -345,8 +346,8 @@ impl Left {
 }
 
 impl What {
-    /// How much there may be where there was `before`. Chance says how many of the clients each
-    /// worker has at once, and thus how large its tables become.
+    /// How much there may be where there was `before`. Chance says how many events and operations
+    /// come together, and thus how large their tables become.
     fn most(self, before: f64) -> f64 {
         match self {
             Self::Things => before,

@@ -1,6 +1,6 @@
 //! The configuration: a strict TOML file, checked as a whole, turned into a [`Snapshot`].
 //!
-//! The keys are the fields of the structs in [`file`], a struct for each section; there is
+//! The keys are the fields of the structs in [`mod@file`], a struct for each section; there is
 //! nothing deeper than `[kind.NAME]` and its keys. Durations and sizes have units (`"30s"`,
 //! `"16KiB"`), paths start at the folder of the file that names them. `vhosts.d/*.toml` beside
 //! the main file may add virtual hosts, pools and policies.

@@ -139,7 +139,7 @@ fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// What the exposition makes of a full name: `base` [`_unit`] [`_total`].
+/// What the exposition makes of a full name: `base`, then `_unit` and `_total` where it has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) base: String,

@@ -70,8 +70,10 @@ impl<'a> Tour<'a> {
         say("TCP connections by state:\n");
         say(&self.metrics("weir_tcp_connections{")?);
         say("Memory by pool, in bytes:\n");
-        say(&self.metrics("weir_memory_")?);
-        say("XDP mode:\n");
+        for family in ["weir_memory_bytes{", "weir_memory_unaccounted", "weir_memory_resident"] {
+            say(self.metrics(family)?.trim_end_matches('\n'));
+        }
+        say("\nXDP mode:\n");
         say(&self.metrics("weir_xdp_mode{")?);
         drop(slow);
         Ok(())

@@ -7,10 +7,8 @@
 use std::sync::Arc;
 
 use netstack::{CloseReason, ConnectionId, Instant, ListenerId};
-use weir_tls::Reason;
 use weir_tls::hello::{HelloBuffer, HelloProgress};
-use weir_tls::{Alert, alert};
-use weir_tls::{Established, Handshake, Progress};
+use weir_tls::{Alert, Established, Handshake, Progress, Reason, alert};
 
 use crate::ending::Ending;
 use crate::relay::{Facts, Relay, Route};

@@ -13,10 +13,8 @@ mod up;
 use std::ops::Range;
 use std::sync::Arc;
 
-use netstack::PayloadParts;
-use netstack::{ConnectionId, Instant, Span};
-use weir_tls::Alert;
-use weir_tls::{SealError, SessionError};
+use netstack::{ConnectionId, Instant, PayloadParts, Span};
+use weir_tls::{Alert, SealError, SessionError};
 
 pub(crate) use self::facts::Facts;
 

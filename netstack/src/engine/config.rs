@@ -97,6 +97,23 @@ pub struct TcpConfig {
     pub nagle: Nagle,
     /// How the congestion window grows and shrinks.
     pub congestion: CongestionAlgorithm,
+    /// When SYNs are answered with cookies. RFC 4987 §3.6.
+    pub syn_cookies: SynCookies,
+}
+
+/// When a SYN is answered with a cookie, for which nothing is kept. RFC 4987 §3.6.
+///
+/// A connection that began with a cookie has all that was negotiated but for a segment size rounded
+/// down. What it lacks is a SYN-ACK that is sent again, and an answer but RST to a segment that
+/// overtakes the handshake's last ACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SynCookies {
+    /// Never: SYNs beyond the limit of half-open connections are dropped.
+    Off,
+    /// When there are as many half-open connections as may be, of the listener or of all.
+    BeyondLimit,
+    /// Always: there are no half-open connections but those that reuse TIME-WAIT.
+    Always,
 }
 
 /// Whether a segment shorter than the MSS waits while data is in flight. RFC 9293 §3.7.4.
@@ -141,6 +158,7 @@ impl Default for TcpConfig {
             path_mtu_min_v4: 552,
             nagle: Nagle::Off,
             congestion: CongestionAlgorithm::Cubic,
+            syn_cookies: SynCookies::BeyondLimit,
         }
     }
 }
@@ -150,7 +168,8 @@ impl Default for TcpConfig {
 pub struct Limits {
     /// Connections past the handshake; a handshake's last ACK beyond it is dropped.
     pub connections_max: u32,
-    /// Half-open connections of all listeners; a SYN beyond it is dropped.
+    /// Half-open connections of all listeners; a SYN beyond it is answered with a cookie, or dropped
+    /// where [`TcpConfig::syn_cookies`] are off.
     pub half_open_max: u32,
     /// Records of TIME-WAIT; beyond it a connection skips the state.
     pub time_wait_max: u32,
@@ -374,7 +393,8 @@ pub struct Listen {
     /// The local address; the unspecified address means every address of the interface of its
     /// family.
     pub address: SocketAddr,
-    /// Half-open connections of this listener; a SYN beyond it is dropped.
+    /// Half-open connections of this listener; a SYN beyond it is answered with a cookie, or dropped
+    /// where [`TcpConfig::syn_cookies`] are off.
     pub half_open_max: u32,
     /// Connections of this listener; a SYN beyond it is dropped.
     pub connections_max: u32,

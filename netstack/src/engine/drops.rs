@@ -50,7 +50,10 @@ drop_reasons! {
     NoListener => "no_listener",
     /// A RST for no connection.
     StrayReset => "stray_reset",
-    /// A SYN beyond the limit of half-open connections.
+    /// An ACK that should have answered a SYN cookie and does not, or too late; it was answered with
+    /// RST.
+    BadCookie => "bad_cookie",
+    /// A SYN beyond the limit of half-open connections, without cookies.
     HalfOpenFull => "half_open_full",
     /// A SYN, or a handshake's last ACK, beyond the limit of connections.
     ConnectionsFull => "connections_full",

@@ -1,6 +1,7 @@
 //! The flow table's three kinds of entries: connections, half-open ones, TIME-WAIT records.
 
 use super::Engine;
+use super::cookies::Admission;
 use super::drops::DropReason;
 use super::payload::{Buffer, Frame};
 use super::reply::Reply;
@@ -46,6 +47,15 @@ pub(super) struct HalfOpenEntry {
 pub(super) struct TimeWaitEntry {
     record: TimeWaitRecord,
     timer: TimerId,
+}
+
+/// Where a new connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// From this half-open one, whose places it takes.
+    Of(ConnectionId),
+    /// From nothing that was kept.
+    New,
 }
 
 impl Flow {
@@ -104,21 +114,52 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         debug_assert!(removed.is_some(), "a flow is in the table until it is taken out");
     }
 
-    /// A SYN for a listener: a half-open connection, or a reason why not.
+    /// A SYN for a listener: a half-open connection, a cookie, or a reason why not.
     pub(super) fn on_syn(&mut self, now: Instant, segment: &Segment, route: Route) {
         let iss = self.secrets.isn(now, &segment.tuple);
-        self.on_syn_with(now, segment, route, iss);
+        let Some(half_open) = self.half_open_of(now, segment, route, iss) else { return };
+        let result = match self.admit(half_open.listener) {
+            Ok(Admission::HalfOpen) => self.start_half_open(now, half_open),
+            Ok(Admission::Cookie) => {
+                self.send_cookie(now, half_open);
+                Ok(())
+            }
+            Err(reason) => Err(reason),
+        };
+        if let Err(reason) = result {
+            self.counters.count_drop(reason);
+        }
     }
 
-    fn on_syn_with(&mut self, now: Instant, segment: &Segment, route: Route, iss: SeqNum) {
-        let listener = self.listeners.find(segment.tuple.local);
-        let Some(listener) = listener else {
-            self.refuse(segment, route, DropReason::NoListener);
-            return;
+    /// A SYN that takes the place of a record in TIME-WAIT. A cookie is no answer: its number can't
+    /// be chosen, and here it has to lie above the old ones.
+    fn on_syn_again(&mut self, now: Instant, segment: &Segment, route: Route, iss: SeqNum) {
+        let Some(half_open) = self.half_open_of(now, segment, route, iss) else { return };
+        let admitted = match self.listeners.get(half_open.listener) {
+            Some(listener) if listener.is_half_open_full() => Err(DropReason::HalfOpenFull),
+            Some(listener) => listener.takes_connection(),
+            None => Err(DropReason::NoListener),
         };
-        let Options::Syn(options) = segment.options else { return };
+        if let Err(reason) = admitted.and_then(|()| self.start_half_open(now, half_open)) {
+            self.counters.count_drop(reason);
+        }
+    }
+
+    /// What a SYN asks for; `None` if nobody waits there, which it has been told then.
+    fn half_open_of(
+        &mut self,
+        now: Instant,
+        segment: &Segment,
+        route: Route,
+        iss: SeqNum,
+    ) -> Option<HalfOpen> {
         let tuple = segment.tuple;
-        let half_open = HalfOpen {
+        let Some(listener) = self.listeners.find(tuple.local) else {
+            self.refuse(segment, route, DropReason::NoListener);
+            return None;
+        };
+        let Options::Syn(options) = segment.options else { return None };
+        Some(HalfOpen {
             tuple,
             route,
             listener,
@@ -129,19 +170,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             opened_at: now,
             retransmits: 0,
             challenges: 0,
-        };
-        if let Err(reason) = self.start_half_open(now, half_open) {
-            self.counters.count_drop(reason);
-        }
+        })
     }
 
     /// Enters a half-open connection and answers with the SYN-ACK.
     fn start_half_open(&mut self, now: Instant, half_open: HalfOpen) -> Result<(), DropReason> {
         let HalfOpen { tuple, listener, .. } = half_open;
-        self.listeners.get(listener).ok_or(DropReason::NoListener)?.takes_syn()?;
-        if self.half_open.is_full() {
-            return Err(DropReason::HalfOpenFull);
-        }
         let wheel = &mut self.wheel;
         let deadline = now + self.config.tcp.rto_initial;
         let id = self
@@ -161,7 +195,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         Ok(())
     }
 
-    fn send_syn_ack(&mut self, now: Instant, half_open: &HalfOpen) {
+    pub(super) fn send_syn_ack(&mut self, now: Instant, half_open: &HalfOpen) {
         let mtu = self.config.interface.mtu_bytes;
         let syn_ack = half_open.syn_ack(now, &self.config.tcp, mtu);
         self.replies.push(Reply::Segment(syn_ack), &mut self.counters);
@@ -202,15 +236,29 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         }
     }
 
-    /// The handshake's last ACK: a connection begins, and takes the segment.
-    fn complete(&mut self, now: Instant, half_open_id: ConnectionId, incoming: Incoming<F>) {
-        let Some(entry) = self.half_open.get(half_open_id) else { return };
+    /// The handshake's last ACK.
+    fn complete(&mut self, now: Instant, id: ConnectionId, incoming: Incoming<F>) {
+        let Some(entry) = self.half_open.get(id) else { return };
         let half_open = entry.half_open;
-        let takes = self.listeners.get(half_open.listener).map(|one| one.takes_connection());
-        if let Some(Err(reason)) = takes {
+        if let Err(reason) = self.accept(now, &half_open, Place::Of(id), incoming) {
             // The peer will ask again, and by then there may be room.
             self.counters.count_drop(reason);
-            return;
+        }
+    }
+
+    /// The handshake is done: a connection begins, and takes the segment that did it.
+    ///
+    /// # Errors
+    /// There is no room for it; nothing has changed.
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        half_open: &HalfOpen,
+        place: Place,
+        incoming: Incoming<F>,
+    ) -> Result<(), DropReason> {
+        if let Some(listener) = self.listeners.get(half_open.listener) {
+            listener.takes_connection()?;
         }
         let env = Env {
             now,
@@ -221,24 +269,37 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             replies: &mut self.replies,
         };
         let tcb = half_open.open(&env, self.config.interface.mtu_bytes);
-        let Some(id) = self.connections.insert_with(|_| Entry {
-            counted: tcb.state.name(),
-            tcb,
-            timer: None,
-            listed: Listed::No,
-            phase: Phase::Live,
-        }) else {
-            self.counters.count_drop(DropReason::ConnectionsFull);
-            return;
-        };
-        // Its place in the table and its count, SYN-RECEIVED, are now the connection's.
-        let (old, new) = (Flow::HalfOpen(half_open_id.slot()), Flow::Connection(id.slot()));
-        let hash = self.hasher.hash(&half_open.tuple);
-        let replaced = self.flows.replace(hash, old.number(), new.number());
-        debug_assert!(replaced.is_some(), "a half-open connection is in the flow table");
-        self.drop_half_open(half_open_id);
+        let id = self
+            .connections
+            .insert_with(|_| Entry {
+                counted: tcb.state.name(),
+                tcb,
+                timer: None,
+                listed: Listed::No,
+                phase: Phase::Live,
+            })
+            .ok_or(DropReason::ConnectionsFull)?;
+        let flow = Flow::Connection(id.slot());
+        match place {
+            Place::Of(half_open_id) => {
+                // Its place in the table and its count, SYN-RECEIVED, are now the connection's.
+                let (old, hash) =
+                    (Flow::HalfOpen(half_open_id.slot()), self.hasher.hash(&half_open.tuple));
+                let replaced = self.flows.replace(hash, old.number(), flow.number());
+                debug_assert!(replaced.is_some(), "a half-open connection is in the flow table");
+                self.drop_half_open(half_open_id);
+            }
+            Place::New => {
+                if self.add_flow(&half_open.tuple, flow).is_none() {
+                    self.connections.remove(id);
+                    return Err(DropReason::ConnectionsFull);
+                }
+                self.counts_of(Some(half_open.listener)).enter(TcpState::SynReceived);
+            }
+        }
         self.counters.accepts += 1;
         self.with(now, id, |tcb, env| tcb.on_segment(env, incoming));
+        Ok(())
     }
 
     /// The SYN-ACK was not answered.
@@ -328,7 +389,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 // The new numbers lie above the old ones. RFC 9293 §3.10.7.4, RFC 6191.
                 let generated = self.secrets.isn(now, &segment.tuple);
                 let iss = generated.latest(record.snd_nxt + ISN_STEP);
-                self.on_syn_with(now, segment, route, iss);
+                self.on_syn_again(now, segment, route, iss);
             }
         }
     }

@@ -74,12 +74,18 @@ counters! {
     opens_active,
     /// SYNs that made a half-open connection.
     opens_passive,
-    /// Half-open connections that became connections.
+    /// Half-open connections and answered cookies that became connections.
     accepts,
     /// Half-open connections given up.
     half_open_timeouts,
     /// Half-open connections that a RST ended.
     half_open_resets,
+    /// SYNs that were answered with a cookie. RFC 4987 §3.6.
+    syn_cookies_sent,
+    /// Connections that began with the answer to a cookie.
+    syn_cookies_accepted,
+    /// ACKs without a flow, while answers were expected, that were none.
+    syn_cookies_failed,
     /// SYN and SYN-ACK retransmissions.
     handshake_retransmits,
     /// Retransmission timeouts.

@@ -103,15 +103,9 @@ impl Listener {
         self.listen.name
     }
 
-    /// Whether it takes a SYN.
-    ///
-    /// # Errors
-    /// The limit that is reached.
-    pub(crate) fn takes_syn(&self) -> Result<(), DropReason> {
-        if self.counts.get(TcpState::SynReceived) >= self.listen.half_open_max {
-            return Err(DropReason::HalfOpenFull);
-        }
-        self.takes_connection()
+    /// Whether it has as many half-open connections as it may have.
+    pub(crate) fn is_half_open_full(&self) -> bool {
+        self.counts.get(TcpState::SynReceived) >= self.listen.half_open_max
     }
 
     /// Whether it takes one more connection.

@@ -1,6 +1,7 @@
 //! The engine: frames in, events out, trains out.
 
 pub(crate) mod config;
+mod cookies;
 pub(crate) mod demux;
 pub(crate) mod drops;
 pub(crate) mod event;
@@ -26,6 +27,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use config::{AddressOwner, Config, ConfigError, Connect, Listen};
+use cookies::Cookies;
 use demux::{FlowHasher, FlowTable};
 use event::{ConnectError, Event, ListenError, ListenerId, SendError, SendErrorKind, Transmitted};
 use flows::{HalfOpenEntry, Key, TimeWaitEntry};
@@ -51,6 +53,7 @@ pub struct Engine<F, B> {
     secrets: Secrets,
     ports: PortChooser,
     hasher: FlowHasher,
+    cookies: Cookies,
     /// Which of the three tables below a 4-tuple is in.
     flows: FlowTable,
     connections: Slots<Entry<F, B>>,
@@ -86,6 +89,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             .map(|max| max as usize);
         Ok(Self {
             hasher: secrets.flow_hasher(),
+            cookies: Cookies::new(secrets.cookie_key()),
             secrets,
             ports: PortChooser::new(),
             flows: FlowTable::new(flows_max.iter().sum()),

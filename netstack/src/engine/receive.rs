@@ -58,8 +58,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         }
     }
 
-    /// The final word on a frame that no engine claimed: a SYN goes to its listener, other
-    /// segments are answered with RST.
+    /// The final word on a frame that no engine claimed: a SYN goes to its listener, an
+    /// answer to a SYN cookie makes a connection, other segments are answered with RST.
     pub fn handle_unclaimed(&mut self, now: Instant, frame: F) {
         let (parsed, frame) = self.parse(now, frame);
         let Some(frame) = frame else { return };
@@ -72,7 +72,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 } else if segment.control == Control::Syn && segment.ack.is_none() {
                     self.on_syn(now, &segment, route);
                 } else {
-                    self.refuse(&segment, route, DropReason::NoListener);
+                    self.on_stray(now, route, Incoming { segment, frame });
                 }
             }
         }

@@ -8,6 +8,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use siphasher::sip::SipHasher13;
 
+use super::cookie::CookieKey;
 use super::segment::FourTuple;
 use super::seq::SeqNum;
 use crate::engine::demux::{FlowHasher, write_address};
@@ -33,6 +34,8 @@ pub(crate) struct Secrets {
     port_counter: SipHasher13,
     /// For the flow table.
     flow: [u8; 16],
+    /// For SYN cookies.
+    cookie: SipHasher13,
 }
 
 impl Secrets {
@@ -61,12 +64,18 @@ impl Secrets {
             port: hasher(3),
             port_counter: hasher(4),
             flow: key(5),
+            cookie: hasher(6),
         }
     }
 
     /// The hash of the flow table.
     pub(crate) fn flow_hasher(&self) -> FlowHasher {
         FlowHasher::new(self.flow)
+    }
+
+    /// The key of SYN cookies.
+    pub(crate) const fn cookie_key(&self) -> CookieKey {
+        CookieKey::new(self.cookie)
     }
 
     /// The initial sequence number of a connection: a clock of 4 us ticks, which keeps it ahead
@@ -145,11 +154,16 @@ impl PortChooser {
 /// The hash of a whole connection.
 fn hash_tuple(keyed: &SipHasher13, tuple: &FourTuple) -> u64 {
     let mut hasher = *keyed;
-    write_address(&mut hasher, tuple.local.ip());
-    write_address(&mut hasher, tuple.remote.ip());
+    write_tuple(&mut hasher, tuple);
+    hasher.finish()
+}
+
+/// Feeds a whole connection to a hash.
+pub(crate) fn write_tuple(hasher: &mut SipHasher13, tuple: &FourTuple) {
+    write_address(hasher, tuple.local.ip());
+    write_address(hasher, tuple.remote.ip());
     hasher.write_u16(tuple.local.port());
     hasher.write_u16(tuple.remote.port());
-    hasher.finish()
 }
 
 /// The hash of a connection without the port that is to be chosen.

@@ -17,6 +17,7 @@ pub(crate) mod ack;
 pub(crate) mod assembler;
 pub(crate) mod congestion;
 pub(crate) mod connection;
+pub(crate) mod cookie;
 pub(crate) mod header;
 pub(crate) mod icmp;
 pub(crate) mod input;

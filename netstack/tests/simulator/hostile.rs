@@ -53,7 +53,7 @@ fn add(bytes: &mut [u8], at: usize, random: &mut Random) {
 }
 
 /// Writes the TCP checksum, the plain way.
-fn fill_checksum(bytes: &mut [u8], tcp_at: usize) {
+pub(crate) fn fill_checksum(bytes: &mut [u8], tcp_at: usize) {
     bytes[tcp_at + 16..tcp_at + 18].fill(0);
     let addresses_at = if tcp_at == 34 { 26 } else { 22 };
     let mut words = bytes[addresses_at..].to_vec();

@@ -1,6 +1,6 @@
 //! Every table and queue has a limit, and what is beyond it does no harm.
 
-use netstack::{DropReason, Span};
+use netstack::{DropReason, Span, SynCookies};
 
 use crate::app::{Plan, Reader};
 use crate::for_seeds;
@@ -21,6 +21,7 @@ fn half_open_connections_stay_within_their_limit() {
         let plan = Plan::sending(1_000);
         let mut config = NetworkConfig::new(plan);
         config.hosts[1].limits.half_open_max = 10;
+        config.hosts[1].tcp.syn_cookies = SynCookies::Off;
         let mut network = config.build(random);
         connect_many(&mut network, 40, plan);
         for _ in 0..100 {

@@ -12,7 +12,7 @@ use crate::transfer::assert_delivered;
 
 /// A number of 32 bits in a SYN that rises with the clock.
 #[derive(Clone, Copy)]
-enum Clock {
+pub(crate) enum Clock {
     /// The initial sequence number. RFC 6528 §3.
     Isn,
     /// The timestamp. RFC 7323 §5.4.
@@ -43,7 +43,12 @@ impl Clock {
 
 /// A network in which `clock` starts `before_wrap` before the wrap on both sides: their clocks
 /// are set so, after a look at where the numbers lie without that.
-fn near_wrap(config: &NetworkConfig, plan: Plan, clock: Clock, before_wrap: u32) -> Network {
+pub(crate) fn near_wrap(
+    config: &NetworkConfig,
+    plan: Plan,
+    clock: Clock,
+    before_wrap: u32,
+) -> Network {
     let mut config = config.clone();
     // The server's number depends on when the SYN arrives, so once may not be enough.
     for _ in 0..3 {

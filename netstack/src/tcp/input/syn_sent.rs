@@ -84,7 +84,11 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.timers.stop_repair();
         self.stuck_since = None;
         if self.stats.unanswered == 0 {
-            self.sample_rtt(env, env.now - self.sent_at);
+            let rtt = env.now - self.sent_at;
+            // Of a cookie it may not be known when it was sent.
+            if !rtt.is_zero() {
+                self.sample_rtt(env, rtt);
+            }
         } else {
             self.rtt.after_syn_loss();
             self.congestion.after_syn_loss();

@@ -8,7 +8,8 @@ use crate::tcp::seq::SeqNum;
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SackPermitted, Timestamps};
 use crate::{
-    CloseReason, Connect, ConnectError, DropReason, Event, Listen, ListenError, Span, TcpState,
+    CloseReason, Connect, ConnectError, DropReason, Event, Listen, ListenError, Span, SynCookies,
+    TcpState,
 };
 
 #[test]
@@ -132,7 +133,7 @@ fn a_wrong_ack_of_the_syn_ack_is_answered_with_reset() {
 
 #[test]
 fn half_open_connections_are_limited() {
-    let mut host = Host::new();
+    let mut host = Host::with(|config| config.tcp.syn_cookies = SynCookies::Off);
     for port in 0..10 {
         let mut peer = Peer::new();
         peer.tuple.local.set_port(30_000 + port);

@@ -2,6 +2,7 @@
 
 mod assembler;
 mod congestion;
+mod cookie;
 mod isn;
 mod rtt;
 mod seq;

@@ -12,7 +12,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use netstack::{FlowHash, Instant, UnclaimedKind};
+use netstack::{FlowHash, Instant, Span, UnclaimedKind};
 use rtrb::{Consumer, Producer, RingBuffer};
 use weir_io::Waker;
 
@@ -27,6 +27,9 @@ const CLAIM_SECONDS: u32 = 128;
 const DIRECTORY_SLOTS: usize = 1 << 16;
 
 const _: () = assert!(DIRECTORY_SLOTS.is_power_of_two());
+
+/// How exactly it is known when cookies were sent: they are good for a minute and more.
+const COOKIES_STEP: Span = Span::from_secs(1);
 
 /// A worker's number, counted from 0 over all interfaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,12 +49,16 @@ pub(crate) enum Owner {
 #[derive(Debug)]
 pub(crate) struct Directory {
     slots: Box<[AtomicU64]>,
+    /// About when any worker last answered a SYN with a cookie, in ns since weir's start plus one;
+    /// 0 is never. Their answer may reach another worker, which has to know that there are any.
+    cookies: AtomicU64,
 }
 
 impl Directory {
     /// A directory in which no flow has an owner.
     pub(crate) fn new() -> Self {
-        Self { slots: (0..DIRECTORY_SLOTS).map(|_| AtomicU64::new(0)).collect() }
+        let slots = (0..DIRECTORY_SLOTS).map(|_| AtomicU64::new(0)).collect();
+        Self { slots, cookies: AtomicU64::new(0) }
     }
 
     /// Takes the flow for `me`, unless another worker did within the last `CLAIM_SECONDS`.
@@ -74,6 +81,20 @@ impl Directory {
     pub(crate) fn owner(&self, flow: FlowHash) -> Option<WorkerIndex> {
         let claim = Claim::unpack(self.slot(flow).load(Ordering::Relaxed))?;
         (claim.tag == tag(flow)).then_some(claim.worker)
+    }
+
+    /// A SYN cookie was sent at `at`. Kept to a second, so that a flood does not move a cache line
+    /// between the workers with each SYN.
+    fn note_cookies(&self, at: Instant) {
+        let known = self.cookies_sent_at();
+        if known.is_none_or(|known| at.since(known) >= COOKIES_STEP) {
+            self.cookies.store(at.as_nanos().saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// About when any worker last sent a SYN cookie.
+    fn cookies_sent_at(&self) -> Option<Instant> {
+        self.cookies.load(Ordering::Relaxed).checked_sub(1).map(Instant::from_nanos)
     }
 
     fn slot(&self, flow: FlowHash) -> &AtomicU64 {
@@ -212,6 +233,16 @@ impl Handover {
             }
             Err(_) => Passed::Full,
         }
+    }
+
+    /// This worker answered a SYN with a cookie at `at`: every worker may be asked for its answer.
+    pub(crate) fn note_cookies(&self, at: Instant) {
+        self.directory.note_cookies(at);
+    }
+
+    /// About when any worker last answered a SYN with a cookie.
+    pub(crate) fn cookies_sent_at(&self) -> Option<Instant> {
+        self.directory.cookies_sent_at()
     }
 
     /// Wakes the workers that were handed something since the last call: once a turn.

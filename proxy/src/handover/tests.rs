@@ -57,6 +57,20 @@ fn repeated_syn_goes_to_the_worker_that_took_the_first() {
 }
 
 #[test]
+fn every_worker_knows_that_one_has_sent_cookies() {
+    let (ends, _rings) = three();
+    assert_eq!(ends[1].cookies_sent_at(), None);
+    ends[0].note_cookies(START);
+    assert_eq!(ends[1].cookies_sent_at(), Some(START));
+    // Known to a second, and never set back.
+    ends[2].note_cookies(START + Span::from_millis(999));
+    assert_eq!(ends[1].cookies_sent_at(), Some(START));
+    ends[2].note_cookies(START + Span::from_secs(5));
+    ends[0].note_cookies(START + Span::from_secs(1));
+    assert_eq!(ends[1].cookies_sent_at(), Some(START + Span::from_secs(5)));
+}
+
+#[test]
 fn stray_goes_to_the_owner_of_its_flow_at_once() {
     let (mut ends, _rings) = three();
     assert_eq!(ends[2].pass(&syn(), START), Passed::Stays);

@@ -18,9 +18,21 @@ pub(super) fn settle(
     let Unclaimed { frame, kind, flow } = unclaimed;
     let question = Question { bytes: &frame, kind, flow, asked };
     match handover.pass(&question, context.now) {
-        Passed::Stays => context.engine.handle_unclaimed(context.now, frame),
+        Passed::Stays => answer(context, handover, frame),
         Passed::On => context.tally.stray(StrayFate::Passed),
         Passed::Full => context.tally.stray(StrayFate::Dropped),
+    }
+}
+
+/// Has the final word on a segment that no worker has a connection for. It may answer a SYN cookie,
+/// this worker's or another's: all have the same secret.
+fn answer(context: &mut Context, handover: &Handover, frame: Frame) {
+    if let Some(sent_at) = handover.cookies_sent_at() {
+        context.engine.expect_cookies(sent_at);
+    }
+    context.engine.handle_unclaimed(context.now, frame);
+    if let Some(sent_at) = context.engine.cookies_sent_at() {
+        handover.note_cookies(sent_at);
     }
 }
 

@@ -6,6 +6,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::tcp::congestion::CongestionAlgorithm;
+use crate::tcp::ecn::{EcnBackoff, EcnMode};
 use crate::tcp::rtt::RtoBounds;
 use crate::time::Span;
 use crate::wire::checksum::ChecksumPolicy;
@@ -99,6 +100,10 @@ pub struct TcpConfig {
     pub congestion: CongestionAlgorithm,
     /// When SYNs are answered with cookies. RFC 4987 §3.6.
     pub syn_cookies: SynCookies,
+    /// Whether routers may mark packets instead of dropping them. RFC 3168.
+    pub ecn: EcnMode,
+    /// How far the congestion window shrinks for a mark.
+    pub ecn_backoff: EcnBackoff,
 }
 
 /// When a SYN is answered with a cookie, for which nothing is kept. RFC 4987 §3.6.
@@ -159,6 +164,8 @@ impl Default for TcpConfig {
             nagle: Nagle::Off,
             congestion: CongestionAlgorithm::Cubic,
             syn_cookies: SynCookies::BeyondLimit,
+            ecn: EcnMode::Passive,
+            ecn_backoff: EcnBackoff::AsLoss,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::slots::ConnectionId;
 use super::time_wait::{TimeWaitRecord, TimeWaitStep};
 use super::wheel::TimerId;
 use crate::tcp::connection::Env;
+use crate::tcp::ecn::EcnUse;
 use crate::tcp::header::Route;
 use crate::tcp::input::Incoming;
 use crate::tcp::input::closed::reset_for;
@@ -166,6 +167,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             iss,
             irs: segment.seq,
             options,
+            ecn: EcnUse::of_syn(self.config.tcp.ecn, segment.flags),
             clock: self.secrets.timestamp_offset(&tuple),
             opened_at: now,
             retransmits: 0,
@@ -204,10 +206,14 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// A segment for a half-open connection.
     pub(super) fn on_half_open(&mut self, now: Instant, slot: u32, incoming: Incoming<F>) {
         let Some((id, entry)) = self.half_open.get_at(slot) else { return };
-        let half_open = entry.half_open;
+        let mut half_open = entry.half_open;
         match half_open.step(&incoming.segment, &self.config.tcp) {
             HalfOpenStep::Repeat => {
                 self.counters.handshake_retransmits += 1;
+                half_open.ecn = half_open.ecn.of_syn_again(incoming.segment.flags);
+                if let Some(entry) = self.half_open.get_mut(id) {
+                    entry.half_open.ecn = half_open.ecn;
+                }
                 self.send_syn_ack(now, &half_open);
             }
             HalfOpenStep::Complete => self.complete(now, id, incoming),

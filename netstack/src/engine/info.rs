@@ -114,6 +114,14 @@ counters! {
     neighbor_and_echo_answers,
     /// ICMP errors that lowered a path MTU.
     path_mtu_lowered,
+    /// Connections whose handshake agreed on ECN. RFC 3168.
+    ecn_negotiated,
+    /// Data segments that a router marked.
+    ecn_marks_received,
+    /// Acknowledgments that echoed a mark.
+    ecn_echoes_received,
+    /// Reductions of a congestion window for a mark.
+    ecn_reductions,
     /// Contradictions in our own state; each reset one connection.
     invariants_broken,
 }

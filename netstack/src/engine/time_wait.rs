@@ -8,6 +8,7 @@ use crate::tcp::input::sequence::is_before;
 use crate::tcp::segment::{Control, FourTuple, Options, Segment};
 use crate::tcp::seq::SeqNum;
 use crate::time::Instant;
+use crate::wire::ipv4::Ecn;
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SegmentOptions, Timestamps};
 
@@ -89,6 +90,7 @@ impl TimeWaitRecord {
             flags: Flags::ACK,
             window: 0,
             options: Options::Other(SegmentOptions { timestamps, ..SegmentOptions::default() }),
+            ecn: Ecn::NotEct,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A connection: the transmission control block and what its owner does to it.
 
 use super::congestion::{Congestion, CongestionAlgorithm};
+use super::ecn::{EcnState, EcnUse};
 use super::header::Route;
 use super::isn::TimestampClock;
 use super::recovery::{Path, Recovery, Reports};
@@ -59,6 +60,7 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) scoreboard: Scoreboard,
     pub(crate) recovery: Recovery,
     pub(crate) congestion: Congestion,
+    pub(crate) ecn: EcnState,
     pub(crate) rtt: RttEstimator,
     pub(crate) timers: TimerTable,
     pub(crate) due: Due,
@@ -210,6 +212,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             scoreboard: Scoreboard::new(iss + 1),
             recovery: Recovery::new(),
             congestion: Congestion::new(config.congestion, u32::from(DEFAULT_MSS)),
+            ecn: EcnState::new(EcnUse::None),
             rtt: RttEstimator::new(config.rto_bounds()),
             timers: TimerTable::NONE,
             due: Due::Nothing,

@@ -8,7 +8,7 @@ use super::train::Layers;
 use crate::wire::ethernet::{EtherType, Ethernet, MacAddress, VlanTag};
 use crate::wire::ipv4::{Ecn, Ipv4, protocol};
 use crate::wire::ipv6::Ipv6;
-use crate::wire::tcp::{Flags, TcpHeader};
+use crate::wire::tcp::{Endpoints, Flags, TcpHeader};
 
 /// The way to a peer on the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) struct Outgoing {
     pub(crate) window: u16,
     /// The options.
     pub(crate) options: Options,
+    /// The ECN field of the packet.
+    pub(crate) ecn: Ecn,
 }
 
 /// Room for the longest headers: Ethernet with a VLAN tag, IPv6, TCP with all options.
@@ -47,9 +49,9 @@ impl Outgoing {
     /// Writes the headers, lengths and checksums left to the train; `None` if the two ends are of
     /// different families, which no connection has.
     pub(crate) fn write(&self, out: &mut HeaderBuffer) -> Option<(usize, Layers)> {
-        let Self { route, tuple, seq, ack, flags, window, options } = *self;
-        let (source, destination) = (tuple.local.ip(), tuple.remote.ip());
-        let ether_type = if source.is_ipv4() { EtherType::Ipv4 } else { EtherType::Ipv6 };
+        let Self { route, tuple, seq, ack, flags, window, options, ecn } = *self;
+        let ends = Endpoints { source: tuple.local.ip(), destination: tuple.remote.ip() };
+        let ether_type = if ends.source.is_ipv4() { EtherType::Ipv4 } else { EtherType::Ipv6 };
         let l2_len = Ethernet {
             destination: route.peer_mac,
             source: route.own_mac,
@@ -57,7 +59,7 @@ impl Outgoing {
             ether_type,
         }
         .emit(out)?;
-        let l3_len = emit_ip(source, destination, out.get_mut(l2_len..)?)?;
+        let l3_len = emit_ip(ends, ecn, out.get_mut(l2_len..)?)?;
         let tcp = out.get_mut(l2_len + l3_len..)?;
         let header = TcpHeader {
             source_port: tuple.local.port(),
@@ -78,15 +80,15 @@ impl Outgoing {
 }
 
 /// Writes an IP header for TCP, its length left to the train.
-fn emit_ip(source: IpAddr, destination: IpAddr, out: &mut [u8]) -> Option<usize> {
-    match (source, destination) {
+fn emit_ip(ends: Endpoints, ecn: Ecn, out: &mut [u8]) -> Option<usize> {
+    match (ends.source, ends.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => Ipv4 {
             source,
             destination,
             protocol: protocol::TCP,
             ttl: HOPS,
             dscp: 0,
-            ecn: Ecn::NotEct,
+            ecn,
             identification: 0,
             payload_len: 0,
         }
@@ -97,7 +99,7 @@ fn emit_ip(source: IpAddr, destination: IpAddr, out: &mut [u8]) -> Option<usize>
             protocol: protocol::TCP,
             hop_limit: HOPS,
             dscp: 0,
-            ecn: Ecn::NotEct,
+            ecn,
             flow_label: 0,
             payload_len: 0,
         }

@@ -18,6 +18,7 @@ pub(crate) mod assembler;
 pub(crate) mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cookie;
+pub(crate) mod ecn;
 pub(crate) mod header;
 pub(crate) mod icmp;
 pub(crate) mod input;

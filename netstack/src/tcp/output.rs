@@ -2,6 +2,7 @@
 
 use super::ack::Owed;
 use super::connection::{Due, Env, Tcb, advertised_mss, window_to_offer};
+use super::ecn;
 use super::header::{Outgoing, Route};
 use super::segment::Options;
 use super::send::OurFin;
@@ -13,6 +14,7 @@ use super::train::{Link, Train, TrainParts};
 use crate::engine::config::Nagle;
 use crate::engine::event::Transmitted;
 use crate::engine::payload::{Buffer, Frame};
+use crate::wire::ipv4::Ecn;
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SackPermitted, SegmentOptions, SynOptions};
 
@@ -111,7 +113,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     ) -> Transmitted {
         let (scale, first) = window_to_offer(env.config.receive_window_bytes);
         let (flags, ack) = match self.state {
-            State::SynSent(_) => (Flags::SYN, SeqNum::ZERO),
+            State::SynSent(_) => {
+                let ecn = ecn::syn_flags(env.config.ecn, self.stats.unanswered);
+                (Flags::SYN | ecn, SeqNum::ZERO)
+            }
             _ => (Flags::SYN | Flags::ACK, self.recv.rcv_nxt()),
         };
         let options = SynOptions {
@@ -128,6 +133,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             flags,
             window: first.to_wire(WindowScale::ZERO),
             options: Options::Syn(options),
+            ecn: Ecn::NotEct,
         };
         if transmit_alone(&outgoing, link) == 0 {
             return Transmitted::LinkFull;
@@ -261,9 +267,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         link: &mut impl Link,
         plan: Plan,
     ) -> Taken {
-        let outgoing = self.outgoing(env, route, plan.range.start);
+        let mut outgoing = self.outgoing(env, route, plan.range.start);
         let Options::Other(options) = outgoing.options else { return Taken::Some(0) };
         let mss = self.mss_beside(&options);
+        let plan = self.mark_capable(plan, mss, &mut outgoing);
         let mut slices = Slices::new();
         let payload_len = self.queue.slices(plan.range, &mut slices);
         let payload_octets = u32::try_from(payload_len).unwrap_or(u32::MAX);
@@ -296,8 +303,30 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         env.counters.trains_sent += 1;
         env.counters.segments_sent += taken as u64;
         let range = SeqRange { start: plan.range.start, end: plan.range.start + octets };
+        if outgoing.ecn != Ecn::NotEct {
+            self.ecn.data_sent();
+        }
         self.sent(env, Plan { range, pass: plan.pass });
         Taken::Some(octets)
+    }
+
+    /// New data may be marked by routers, and the first of it after a reduction says that there was
+    /// one, in a segment of its own. What is sent again and window probes may not: whether they
+    /// arrived as sent is not checked. RFC 3168 §6.1.2, §6.1.5, §6.1.6.
+    fn mark_capable(&self, plan: Plan, mss: usize, outgoing: &mut Outgoing) -> Plan {
+        let Plan { range, pass } = plan;
+        let has_data = range.start.before(self.queue.end());
+        if pass != Pass::First || !has_data || self.due == Due::WindowProbe {
+            return plan;
+        }
+        outgoing.ecn = self.ecn.codepoint();
+        let flags = self.ecn.data_flags();
+        outgoing.flags |= flags;
+        let mss = u32::try_from(mss).unwrap_or(u32::MAX);
+        if flags == Flags::NONE || range.len() <= mss {
+            return plan;
+        }
+        Plan { range: SeqRange { start: range.start, end: range.start + mss }, pass }
     }
 
     /// Books what went out.
@@ -383,9 +412,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             tuple: self.tuple,
             seq,
             ack: self.recv.rcv_nxt(),
-            flags: Flags::ACK,
+            flags: Flags::ACK | self.ecn.echo_flags(),
             window: self.recv.advertise(self.rcv_mss),
             options: Options::Other(SegmentOptions { timestamps, sack }),
+            ecn: Ecn::NotEct,
         }
     }
 

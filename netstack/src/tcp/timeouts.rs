@@ -72,6 +72,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.rtt.back_off();
         let unacked = self.send.unacked();
         self.recovery.on_rto(unacked, &mut self.scoreboard, &mut self.congestion);
+        self.ecn.on_reduced(self.send.snd_nxt);
         self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
     }
 
@@ -81,6 +82,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.recovery.on_reordering_timeout(&facts, &mut self.scoreboard, &mut self.congestion);
         if decision.entered == Entered::Yes {
             env.counters.recoveries += 1;
+            self.ecn.on_reduced(self.send.snd_nxt);
         }
         match decision.look_again {
             Some(at) => self.arm_reordering(at),

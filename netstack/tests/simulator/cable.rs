@@ -21,6 +21,8 @@ pub(crate) struct Impairments {
     pub(crate) corruption: u64,
     /// Segments with a companion that nobody sent.
     pub(crate) forgery: u64,
+    /// ECN-capable frames that arrive marked.
+    pub(crate) marking: u64,
     /// Trains of which only a part is taken.
     pub(crate) busy: u64,
     /// The time of the way.
@@ -38,6 +40,8 @@ pub(crate) struct Bottleneck {
     pub(crate) bytes_per_ms: u64,
     /// What may wait before it; more is lost.
     pub(crate) queue_bytes: u64,
+    /// What may wait before ECN-capable frames are marked.
+    pub(crate) marks_above_bytes: u64,
 }
 
 impl Impairments {
@@ -48,6 +52,7 @@ impl Impairments {
         reordering: 0,
         corruption: 0,
         forgery: 0,
+        marking: 0,
         busy: 0,
         delay: Span::from_millis(5),
         jitter: Span::ZERO,
@@ -63,6 +68,7 @@ impl Impairments {
             reordering: up_to(100),
             corruption: up_to(20),
             forgery: 0,
+            marking: 0,
             busy: up_to(300),
             delay: Span::from_micros(20 + up_to(60_000)),
             jitter: Span::from_micros(up_to(5_000)),
@@ -100,6 +106,8 @@ pub(crate) struct Cable {
     first_segment: Option<Vec<u8>>,
     /// Bytes of the longest frame that was taken.
     longest_frame: usize,
+    /// Frames that were marked.
+    marked: u64,
     /// A hash of every frame that was taken.
     digest: u64,
 }
@@ -118,6 +126,7 @@ impl Cable {
             cut: false,
             first_segment: None,
             longest_frame: 0,
+            marked: 0,
             digest: 0,
         }
     }
@@ -157,6 +166,11 @@ impl Cable {
         self.longest_frame
     }
 
+    /// Frames that were marked.
+    pub(crate) fn marked(&self) -> u64 {
+        self.marked
+    }
+
     /// A hash of every frame that was put on the cable, in order.
     pub(crate) fn digest(&self) -> u64 {
         self.digest
@@ -168,8 +182,14 @@ impl Cable {
     }
 
     /// Puts a frame on the cable.
-    fn put(&mut self, bytes: Vec<u8>) {
+    fn put(&mut self, mut bytes: Vec<u8>) {
+        let waiting = self.waiting_bytes();
         let Some(departure) = self.pass_bottleneck(bytes.len() as u64) else { return };
+        let Impairments { marking, bottleneck, .. } = self.impairments;
+        let is_long = bottleneck.is_some_and(|narrow| waiting > narrow.marks_above_bytes);
+        if (is_long || (marking > 0 && self.random.chance(marking))) && mark(&mut bytes) {
+            self.marked += 1;
+        }
         if self.random.chance(self.impairments.duplication) {
             self.fly(departure, bytes.clone());
         }
@@ -181,11 +201,16 @@ impl Cable {
         self.fly(departure, bytes);
     }
 
+    /// Bytes that wait before the bottleneck.
+    fn waiting_bytes(&self) -> u64 {
+        let Some(bottleneck) = self.impairments.bottleneck else { return 0 };
+        (self.free_at - self.now).as_micros() * bottleneck.bytes_per_ms / 1_000
+    }
+
     /// When a frame leaves the bottleneck; `None` when its queue is full.
     fn pass_bottleneck(&mut self, bytes: u64) -> Option<Instant> {
         let Some(bottleneck) = self.impairments.bottleneck else { return Some(self.now) };
-        let waiting_us = (self.free_at - self.now).as_micros();
-        if waiting_us * bottleneck.bytes_per_ms / 1_000 + bytes > bottleneck.queue_bytes {
+        if self.waiting_bytes() + bytes > bottleneck.queue_bytes {
             return None;
         }
         let start = self.free_at.max(self.now);
@@ -210,6 +235,37 @@ impl Cable {
             self.last_arrival
         };
         self.flying.push(Reverse(Flying { arrival, number: self.frames, bytes }));
+    }
+}
+
+/// Marks a frame as having met congestion, if it is ECN-capable: whether it was. RFC 3168 §5.
+fn mark(frame: &mut [u8]) -> bool {
+    let Some(ip) = frame.get_mut(14..) else { return false };
+    match ip {
+        [version, class, ..] if *version >> 4 == 4 => {
+            if *class & 3 == 0 || *class & 3 == 3 {
+                return false;
+            }
+            let old = u16::from_be_bytes([*version, *class]);
+            *class |= 3;
+            let new = u16::from_be_bytes([*version, *class]);
+            // RFC 1624, equation 3.
+            let sum = u32::from(!u16::from_be_bytes([ip[10], ip[11]]));
+            let sum = sum + u32::from(!old) + u32::from(new);
+            let sum = (sum & 0xffff) + (sum >> 16);
+            let sum = (sum & 0xffff) + (sum >> 16);
+            let sum = !u16::try_from(sum).expect("both carries are in");
+            ip[10..12].copy_from_slice(&sum.to_be_bytes());
+            true
+        }
+        [version, class, ..] if *version >> 4 == 6 => {
+            if *class & 0x30 == 0 || *class & 0x30 == 0x30 {
+                return false;
+            }
+            *class |= 0x30;
+            true
+        }
+        _ => false,
     }
 }
 

@@ -17,7 +17,11 @@ fn a_narrow_path_is_filled() {
         // 10 Mbit/s, 20 ms, and a queue of twice the path's product.
         config.impairments[0] = Impairments {
             delay: Span::from_millis(10),
-            bottleneck: Some(Bottleneck { bytes_per_ms: 1_250, queue_bytes: 50_000 }),
+            bottleneck: Some(Bottleneck {
+                bytes_per_ms: 1_250,
+                queue_bytes: 50_000,
+                marks_above_bytes: u64::MAX,
+            }),
             ..Impairments::NONE
         };
         let mut network = config.build(random);

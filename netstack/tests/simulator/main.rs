@@ -14,6 +14,7 @@ mod random;
 mod baseline;
 mod closing;
 mod congestion;
+mod ecn;
 mod flood;
 mod hostile;
 mod limits;

@@ -13,6 +13,7 @@ mod reno;
 use self::cubic::Cubic;
 use self::hystart::{HyStart, Phase};
 use self::reno::Reno;
+use super::ecn::EcnBackoff;
 use super::seq::SeqNum;
 use crate::time::{Instant, Span};
 
@@ -69,6 +70,15 @@ pub(crate) struct Congestion {
     algorithm: Algorithm,
     /// What held before the last reduction, for an undo.
     prior: Option<Prior>,
+    /// Whether a router's mark has brought the threshold down in this window.
+    marked: Marked,
+}
+
+/// Whether a mark was heeded in this window: a loss in the same one says nothing new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marked {
+    No,
+    Yes,
 }
 
 /// The algorithm and its state.
@@ -111,6 +121,7 @@ impl Congestion {
             hystart: HyStart::new(),
             algorithm,
             prior: None,
+            marked: Marked::No,
         }
     }
 
@@ -172,7 +183,31 @@ impl Congestion {
     /// follow it (by PRR, through [`Congestion::set_cwnd`], or at once). RFC 5681 §3.2 (1).
     pub(crate) fn on_loss(&mut self, flight_bytes: u32) {
         self.remember();
-        self.reduce(flight_bytes);
+        if core::mem::replace(&mut self.marked, Marked::No) == Marked::No {
+            self.reduce(flight_bytes);
+        }
+    }
+
+    /// The peer echoes a router's mark, outside of recovery: the window comes down at once, for there
+    /// is nothing to repair. RFC 3168 §6.1.2, RFC 8511 §3.
+    pub(crate) fn on_mark(&mut self, flight_bytes: u32, backoff: EcnBackoff) {
+        let flight = flight_bytes.min(self.cwnd);
+        self.reduce(flight);
+        if backoff == EcnBackoff::Alternative {
+            let tenths_of_2 = match self.algorithm {
+                Algorithm::Cubic(_) => 17,
+                Algorithm::Reno(_) => 16,
+            };
+            let gentle = u64::from(flight) * tenths_of_2 / 20;
+            self.ssthresh = self.ssthresh.max(u32::try_from(gentle).unwrap_or(u32::MAX));
+        }
+        self.cwnd = self.cwnd.min(self.ssthresh);
+        self.marked = Marked::Yes;
+    }
+
+    /// The window in which a mark was heeded is acknowledged: the next loss counts again.
+    pub(crate) const fn end_of_mark(&mut self) {
+        self.marked = Marked::No;
     }
 
     /// Recovery is over: the window is at the threshold. RFC 6937 §3. Without a threshold (the

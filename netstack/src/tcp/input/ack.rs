@@ -7,6 +7,7 @@ use crate::engine::payload::{Buffer, Frame};
 use crate::engine::reply::Reply;
 use crate::tcp::congestion::{AckEvent, CwndLimited};
 use crate::tcp::connection::{Env, Step, Tcb};
+use crate::tcp::ecn::Mark;
 use crate::tcp::recovery::{AckFacts, Decision, Entered, Progress, Spurious};
 use crate::tcp::rtt::RttSample;
 use crate::tcp::sack::Learned;
@@ -75,7 +76,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if progress == Progress::Duplicate {
             env.counters.duplicate_acks_received += 1;
         }
-        if progress == Progress::Advanced && self.recovery.window_may_grow() {
+        let echo = self.take_echo(env, segment, ack, flight_before.max(self.flight_sent));
+        if progress == Progress::Advanced && self.recovery.window_may_grow() && echo == Mark::None {
             let event = AckEvent {
                 now: env.now,
                 acked_bytes,
@@ -106,7 +108,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let echo = segment.timestamps().map(|timestamps| timestamps.echo);
         let undone =
             self.recovery.undo_if_spurious(echo, &mut self.scoreboard, &mut self.congestion);
-        env.counters.recoveries_undone += u64::from(undone == Spurious::Yes);
+        if undone == Spurious::Yes {
+            env.counters.recoveries_undone += 1;
+            self.ecn.on_undo();
+        }
         undone
     }
 
@@ -122,6 +127,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.stats.bytes_acked += (before - self.queue.len()) as u64;
         self.stats.unanswered = 0;
         self.rtt.reset_backoff();
+        self.ecn.on_advance(ack);
+        if self.ecn.may_reduce(ack) {
+            self.congestion.end_of_mark();
+        }
         self.stuck_since = (!self.scoreboard.is_empty()).then_some(env.now);
         self.note_room(env.config);
         if let OurFin::Sent(fin) = self.send.fin
@@ -135,6 +144,28 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         } else if self.timers.deadline().is_some() {
             self.renew_deadline(env);
         }
+    }
+
+    /// Heeds the echo of a mark as a loss without anything to repair, once in a window. `flight`:
+    /// bytes in flight before this acknowledgment. RFC 3168 §6.1.2.
+    fn take_echo(
+        &mut self,
+        env: &mut Env<'_, F>,
+        segment: &Segment,
+        ack: SeqNum,
+        flight: u32,
+    ) -> Mark {
+        let old = ack.before(self.send.snd_una);
+        if old || !self.ecn.is_echo(segment.flags) {
+            return Mark::None;
+        }
+        env.counters.ecn_echoes_received += 1;
+        if !self.recovery.is_active() && self.ecn.may_reduce(self.send.snd_una) {
+            env.counters.ecn_reductions += 1;
+            self.congestion.on_mark(flight, env.config.ecn_backoff);
+            self.ecn.on_reduced(self.send.snd_nxt);
+        }
+        Mark::Congestion
     }
 
     /// RFC 5681 §2: what a duplicate ACK is.
@@ -218,6 +249,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn after_ack(&mut self, env: &mut Env<'_, F>, progress: Progress, decision: Decision) {
         if decision.entered == Entered::Yes {
             env.counters.recoveries += 1;
+            self.ecn.on_reduced(self.send.snd_nxt);
         }
         if let Some(at) = decision.look_again {
             self.arm_reordering(at);

@@ -3,6 +3,7 @@
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::segment::{Control, Options, Segment};
 use crate::tcp::seq::SeqNum;
+use crate::wire::ipv4::Ecn;
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::SegmentOptions;
 
@@ -17,5 +18,6 @@ pub(crate) fn reset_for(segment: &Segment, route: Route) -> Option<Outgoing> {
         None => (SeqNum::ZERO, segment.seq_end(), Flags::RST | Flags::ACK),
     };
     let options = Options::Other(SegmentOptions::default());
-    Some(Outgoing { route, tuple: segment.tuple, seq, ack, flags, window: 0, options })
+    let (tuple, ecn) = (segment.tuple, Ecn::NotEct);
+    Some(Outgoing { route, tuple, seq, ack, flags, window: 0, options, ecn })
 }

@@ -11,6 +11,7 @@ use crate::engine::payload::{Buffer, Frame};
 use crate::tcp::connection::{
     Env, Negotiated, Tcb, TcbParts, TimestampState, advertised_mss, window_to_offer,
 };
+use crate::tcp::ecn::{EcnState, EcnUse};
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::isn::TimestampClock;
 use crate::tcp::recv::{Recv, RecvParts};
@@ -18,6 +19,7 @@ use crate::tcp::segment::{Control, FourTuple, Options, Segment};
 use crate::tcp::seq::{SeqNum, WindowScale, WindowSize};
 use crate::tcp::state::{CloseCall, Origin, State, SynReceived};
 use crate::time::Instant;
+use crate::wire::ipv4::Ecn;
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SynOptions, Timestamps};
 
@@ -31,6 +33,7 @@ pub(crate) struct HalfOpen {
     pub(crate) irs: SeqNum,
     /// The peer's options.
     pub(crate) options: SynOptions,
+    pub(crate) ecn: EcnUse,
     pub(crate) clock: TimestampClock,
     pub(crate) opened_at: Instant,
     pub(crate) retransmits: u8,
@@ -102,9 +105,10 @@ impl HalfOpen {
             tuple: self.tuple,
             seq: self.iss,
             ack: self.irs + 1,
-            flags: Flags::SYN | Flags::ACK,
+            flags: Flags::SYN | Flags::ACK | self.ecn.syn_ack_flags(),
             window: first.to_wire(WindowScale::ZERO),
             options: Options::Syn(options),
+            ecn: Ecn::NotEct,
         }
     }
 
@@ -149,6 +153,7 @@ impl HalfOpen {
         tcb.send.scale = self.options.window_scale.unwrap_or(WindowScale::ZERO);
         tcb.stats.unanswered = self.retransmits;
         tcb.opened_at = self.opened_at;
+        tcb.ecn = EcnState::new(self.ecn);
         // The SYN-ACK's round trip is a sample if it was sent once.
         tcb.sent_at = self.opened_at;
         tcb.set_peer_mss(self.options.mss);

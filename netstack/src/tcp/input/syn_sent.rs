@@ -7,6 +7,7 @@ use crate::engine::event::CloseReason;
 use crate::engine::payload::{Buffer, Frame};
 use crate::engine::reply::Reply;
 use crate::tcp::connection::{Due, Env, Notes, Step, Tcb};
+use crate::tcp::ecn::{EcnState, EcnUse};
 use crate::tcp::segment::{Control, Options, Segment};
 use crate::tcp::send::WindowUpdate;
 use crate::tcp::seq::{WindowScale, WindowSize};
@@ -67,6 +68,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.send.set_window(WindowUpdate { seq: segment.seq, ack: una, window });
         match ack {
             AckOfSyn::Acceptable => {
+                let (mode, unanswered) = (env.config.ecn, self.stats.unanswered);
+                let usage = EcnUse::of_syn_ack(mode, unanswered, segment.flags);
+                self.ecn = EcnState::new(usage);
                 self.send.snd_una = una;
                 self.handshake_done(env);
                 self.recv.ack.at_once();
@@ -81,6 +85,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Our SYN is acknowledged: timers stop, the round trip is known, the owner hears of it.
     pub(super) fn handshake_done(&mut self, env: &mut Env<'_, F>) {
         self.due = Due::Nothing;
+        env.counters.ecn_negotiated += u64::from(self.ecn.usage() == EcnUse::Both);
         self.timers.stop_repair();
         self.stuck_since = None;
         if self.stats.unanswered == 0 {

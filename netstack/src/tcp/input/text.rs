@@ -8,7 +8,9 @@ use crate::engine::payload::{Buffer, Frame, Payload};
 use crate::engine::reply::Reply;
 use crate::tcp::ack::Owed;
 use crate::tcp::connection::{Env, Notes, Owner, Step, Tcb, advertised_mss};
+use crate::tcp::ecn::Mark;
 use crate::tcp::recv::{Arrived, Received};
+use crate::tcp::segment::Segment;
 use crate::tcp::state::Signal;
 
 impl<F: Frame, B: Buffer> Tcb<F, B> {
@@ -32,6 +34,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.finish(env, Signal::Abort, CloseReason::Aborted);
             return Err(DropReason::AfterClose);
         }
+        self.take_mark(env, &segment);
         let octets = u16::try_from(segment.payload_len()).unwrap_or(u16::MAX);
         // A frame may be several segments that were coalesced on the way.
         let largest = advertised_mss(&self.tuple, self.path_mtu);
@@ -68,6 +71,18 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             }
         }
     }
+
+    /// Takes note of a router's mark, and of the peer's word that it has reduced its window: it may
+    /// have become so small that it waits for this acknowledgment.
+    fn take_mark(&mut self, env: &mut Env<'_, F>, segment: &Segment) {
+        let echoed = self.ecn.echo_flags();
+        let mark = self.ecn.on_data(segment.flags, segment.ecn);
+        env.counters.ecn_marks_received += u64::from(mark == Mark::Congestion);
+        if self.ecn.echo_flags() != echoed {
+            self.recv.ack.at_once();
+        }
+    }
+
     /// One ACK a burst has room for so many SACK blocks only. A peer that hears of no more takes
     /// the rest for lost and sends it all again, so a burst that touches more ranges gets more
     /// ACKs.

@@ -10,6 +10,7 @@ use crate::tcp::seq::{SeqNum, WindowScale};
 use crate::tcp::train::{Train, TrainParts};
 use crate::wire::checksum::ChecksumPolicy;
 use crate::wire::ethernet::MacAddress;
+use crate::wire::ipv4::Ecn;
 use crate::wire::packet::{Body, Packet};
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SackPermitted, SegmentOptions, SynOptions, Timestamps};
@@ -235,6 +236,7 @@ pub(super) struct Peer {
     pub(super) timestamps: Option<Timestamps>,
     pub(super) sack: SegmentOptions,
     pub(super) syn: SynOptions,
+    pub(super) ecn: Ecn,
 }
 
 impl Peer {
@@ -254,6 +256,7 @@ impl Peer {
                 sack_permitted: SackPermitted::Yes,
                 timestamps: None,
             },
+            ecn: Ecn::NotEct,
         }
     }
 
@@ -273,6 +276,7 @@ impl Peer {
             flags: self.flags,
             window: self.window,
             options,
+            ecn: self.ecn,
         };
         let mut header = [0; _];
         let (len, layers) = outgoing.write(&mut header).expect("one family");

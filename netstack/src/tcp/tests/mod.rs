@@ -15,6 +15,7 @@ mod close;
 mod reset;
 mod state;
 
+mod ecn;
 mod receive;
 mod recovery;
 mod window;

@@ -1,0 +1,90 @@
+//! Routers mark instead of dropping, and senders heed the marks.
+
+use netstack::{EcnBackoff, EcnMode, Span};
+
+use crate::app::Plan;
+use crate::cable::{Bottleneck, Impairments};
+use crate::for_seeds;
+use crate::host::Family;
+use crate::network::NetworkConfig;
+use crate::transfer::assert_delivered;
+
+#[test]
+fn a_queue_that_marks_is_filled_without_loss() {
+    for (family, backoff) in
+        [(Family::V4, EcnBackoff::AsLoss), (Family::V6, EcnBackoff::Alternative)]
+    {
+        for_seeds(0..5, |random| {
+            let plans = [Plan::sending(3_000_000), Plan::sending(0)];
+            let mut config = NetworkConfig::new(plans[1]);
+            config.hosts[0].tcp.ecn = EcnMode::On;
+            config.hosts[0].tcp.ecn_backoff = backoff;
+            // 10 Mbit/s and 20 ms; marks from the path's product on, and room for slow start.
+            config.impairments[0] = Impairments {
+                delay: Span::from_millis(10),
+                bottleneck: Some(Bottleneck {
+                    bytes_per_ms: 1_250,
+                    queue_bytes: 200_000,
+                    marks_above_bytes: 25_000,
+                }),
+                ..Impairments::NONE
+            };
+            let mut network = config.build(random);
+            network.connect(family, plans[0]);
+            network.run_until(Span::from_secs(60), |network| {
+                let server = &network.hosts[1];
+                server
+                    .outcomes
+                    .iter()
+                    .chain(server.living())
+                    .any(|outcome| outcome.received == 3_000_000)
+            });
+            let taken = network.now.as_millis();
+            assert!(taken < 2_900, "{taken} ms for 3 MB at 1250 B/ms");
+            let outcomes = network.finish();
+            assert_delivered(&outcomes, plans);
+            let marked = network.cables[0].marked();
+            assert_eq!(network.hosts[1].engine.counters().ecn_marks_received, marked);
+            let counters = network.hosts[0].engine.counters();
+            assert_eq!(counters.bytes_retransmitted, 0, "marks came before loss");
+            assert!(counters.ecn_reductions > 3, "{} reductions", counters.ecn_reductions);
+        });
+    }
+}
+
+#[test]
+fn marks_and_every_impairment_together_lose_no_byte() {
+    for_seeds(0..300, |random| {
+        let plans = Plan::pair(random, 100_000);
+        let mut config = NetworkConfig::impaired(plans[1], random);
+        for (host, impairments) in config.hosts.iter_mut().zip(&mut config.impairments) {
+            host.tcp.ecn = random.pick(&[EcnMode::Off, EcnMode::Passive, EcnMode::On]);
+            impairments.marking = random.within(0..500);
+        }
+        let family = random.pick(&[Family::V4, Family::V6]);
+        let asked = config.hosts[0].tcp.ecn == EcnMode::On;
+        let mut network = config.build(random);
+        network.connect(family, plans[0]);
+        let outcomes = network.finish();
+        assert_delivered(&outcomes, plans);
+        for host in &network.hosts {
+            let negotiated = host.engine.counters().ecn_negotiated;
+            assert!(negotiated <= u64::from(asked), "nobody asked");
+        }
+    });
+}
+
+#[test]
+fn who_is_not_asked_sends_nothing_that_can_be_marked() {
+    for_seeds(0..20, |random| {
+        let plans = Plan::pair(random, 100_000);
+        let mut config = NetworkConfig::impaired(plans[1], random);
+        for impairments in &mut config.impairments {
+            impairments.marking = 1_000;
+        }
+        let mut network = config.build(random);
+        network.connect(Family::V4, plans[0]);
+        network.finish();
+        assert_eq!([0, 1].map(|side| network.cables[side].marked()), [0, 0]);
+    });
+}

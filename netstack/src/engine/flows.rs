@@ -3,6 +3,7 @@
 use super::Engine;
 use super::cookies::Admission;
 use super::drops::DropReason;
+use super::listener::Listener;
 use super::payload::{Buffer, Frame};
 use super::reply::Reply;
 use super::settle::{Entry, Listed, Phase};
@@ -263,9 +264,11 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         place: Place,
         incoming: Incoming<F>,
     ) -> Result<(), DropReason> {
-        if let Some(listener) = self.listeners.get(half_open.listener) {
+        let listener = self.listeners.get(half_open.listener);
+        if let Some(listener) = listener {
             listener.takes_connection()?;
         }
+        let congestion = listener.and_then(Listener::congestion);
         let env = Env {
             now,
             config: &self.config.tcp,
@@ -274,7 +277,10 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             held: &mut self.held,
             replies: &mut self.replies,
         };
-        let tcb = half_open.open(&env, self.config.interface.mtu_bytes);
+        let mut tcb = half_open.open(&env, self.config.interface.mtu_bytes);
+        if let Some(algorithm) = congestion {
+            tcb.congestion.set_algorithm(algorithm);
+        }
         let id = self
             .connections
             .insert_with(|_| Entry {

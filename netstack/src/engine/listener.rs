@@ -8,6 +8,7 @@ use super::config::{Interface, Listen};
 use super::drops::DropReason;
 use super::event::{ListenError, ListenerId};
 use super::info::StateCounts;
+use crate::tcp::congestion::CongestionAlgorithm;
 use crate::tcp::state::TcpState;
 
 /// A listener and what came of it.
@@ -16,6 +17,8 @@ pub(crate) struct Listener {
     listen: Listen,
     /// Whether it still waits. Its counts live on while it has connections.
     open: Open,
+    /// How the windows of its connections grow and shrink, if not as of all others.
+    congestion: Option<CongestionAlgorithm>,
     pub(crate) counts: StateCounts,
 }
 
@@ -61,7 +64,7 @@ impl Listeners {
         let index = u32::try_from(self.all.len()).map_err(|_| ListenError::AddressInUse)?;
         let mut counts = StateCounts::default();
         counts.enter(TcpState::Listen);
-        self.all.push(Listener { listen, open: Open::Yes, counts });
+        self.all.push(Listener { listen, open: Open::Yes, congestion: None, counts });
         self.by_address.insert(address, ListenerId(index));
         Ok(ListenerId(index))
     }
@@ -91,6 +94,11 @@ impl Listeners {
         self.all.get(id.index())
     }
 
+    /// The one of that name, to change.
+    pub(crate) fn get_mut(&mut self, id: ListenerId) -> Option<&mut Listener> {
+        self.all.get_mut(id.index())
+    }
+
     /// The counts of the one of that name.
     pub(crate) fn counts_mut(&mut self, id: ListenerId) -> Option<&mut StateCounts> {
         self.all.get_mut(id.index()).map(|listener| &mut listener.counts)
@@ -101,6 +109,16 @@ impl Listener {
     /// What the owner calls it.
     pub(crate) const fn name(&self) -> u32 {
         self.listen.name
+    }
+
+    /// How the windows of its connections grow and shrink; `None` is as the configuration says.
+    pub(crate) const fn congestion(&self) -> Option<CongestionAlgorithm> {
+        self.congestion
+    }
+
+    /// Chooses that for the connections from here on.
+    pub(crate) const fn set_congestion(&mut self, algorithm: CongestionAlgorithm) {
+        self.congestion = Some(algorithm);
     }
 
     /// Whether it has as many half-open connections as it may have.

@@ -1,6 +1,7 @@
 //! The engine: frames in, events out, trains out.
 
 pub(crate) mod config;
+mod congestion;
 mod cookies;
 pub(crate) mod demux;
 pub(crate) mod drops;

@@ -9,8 +9,10 @@ use crate::time::{Instant, Span};
 
 /// C = 0.4 segments per second cubed, as a fraction of 1024. RFC 9438 §5.
 const C_OF_1024: u64 = 410;
-/// Beta, in tenths.
-const BETA_TENTHS: u64 = 7;
+/// Beta = 0.7, in twentieths.
+const BETA: u64 = 14;
+/// (1 + beta) / 2 = 0.85, in twentieths: where a sinking plateau goes. §4.7.
+const FAST_CONVERGENCE: u64 = 17;
 /// 3 (1 - beta) / (1 + beta): how fast the Reno-friendly estimate grows, of 1000. §4.3.
 const ALPHA_OF_1000: u64 = 529;
 /// The largest distance from K that is told apart, in units of 2^-10 s.
@@ -55,8 +57,14 @@ impl Cubic {
     /// The window after an acknowledgement in congestion avoidance. §4.2 to §4.5.
     pub(super) fn on_ack(&mut self, window: Window, ack: &AckEvent) -> u32 {
         let Window { cwnd, mss } = window;
-        let (w_max, cwnd_prior) = (self.w_max, self.cwnd_prior);
-        let epoch = self.epoch.get_or_insert_with(|| Epoch::new(window, w_max, ack.now));
+        let cwnd_prior = self.cwnd_prior;
+        let w_max = &mut self.w_max;
+        let epoch = self.epoch.get_or_insert_with(|| {
+            let epoch = Epoch::new(window, *w_max, ack.now);
+            // Without a loss before it, the plateau is the window that it begins with. §4.8, §4.10.
+            *w_max = epoch.plateau;
+            epoch
+        });
         let since_last = ack.now - epoch.last_ack;
         epoch.last_ack = ack.now;
         if ack.limited == CwndLimited::No {
@@ -86,15 +94,24 @@ impl Cubic {
     pub(super) fn on_loss(&mut self, window: Window, flight_bytes: u32) -> u32 {
         let cwnd = window.cwnd;
         // Fast convergence: the plateau sinks while the share of the path does. §4.7.
-        self.w_max = if cwnd < self.w_max { tenths(cwnd, (10 + BETA_TENTHS) / 2) } else { cwnd };
+        self.w_max = if cwnd < self.w_max { fraction(cwnd, FAST_CONVERGENCE) } else { cwnd };
         self.cwnd_prior = cwnd;
         self.epoch = None;
-        tenths(flight_bytes.min(cwnd), BETA_TENTHS)
+        fraction(flight_bytes.min(cwnd), BETA)
+    }
+
+    /// The retransmission timer expired, after [`Cubic::on_loss`]: the stage that begins when slow
+    /// start has done its part has its plateau where it begins, and no concave region. §4.8.
+    pub(super) const fn on_rto(&mut self) {
+        self.w_max = 0;
     }
 
     /// The connection was idle: time without sending is no time of growth. §5.8.
-    pub(super) const fn after_idle(&mut self) {
-        self.epoch = None;
+    pub(super) fn after_idle(&mut self, idle: Span) {
+        if let Some(epoch) = &mut self.epoch {
+            epoch.start += idle;
+            epoch.last_ack += idle;
+        }
     }
 }
 
@@ -102,7 +119,7 @@ impl Epoch {
     /// A stage that begins with this window.
     fn new(window: Window, w_max: u32, now: Instant) -> Self {
         let Window { cwnd, mss } = window;
-        // Without a loss before it (after HyStart++), the plateau is here. §4.10.
+        // Without a loss before it (after HyStart++ or a timeout), the plateau is here. §4.8, §4.10.
         let (k, plateau) = if cwnd < w_max { (k_of(w_max - cwnd, mss), w_max) } else { (0, cwnd) };
         Self { start: now, last_ack: now, k, plateau, w_est: cwnd, w_est_credit: 0, cwnd_credit: 0 }
     }
@@ -160,7 +177,7 @@ const fn units(span: Span) -> u64 {
     span.as_nanos() / 976_562
 }
 
-/// `tenths` tenths of `bytes`.
-fn tenths(bytes: u32, tenths: u64) -> u32 {
-    u32::try_from(u64::from(bytes) * tenths / 10).unwrap_or(u32::MAX)
+/// `twentieths` twentieths of `bytes`.
+fn fraction(bytes: u32, twentieths: u64) -> u32 {
+    u32::try_from(u64::from(bytes) * twentieths / 20).unwrap_or(u32::MAX)
 }

@@ -90,6 +90,16 @@ enum Algorithm {
     Reno(Reno),
 }
 
+impl Algorithm {
+    /// The algorithm at the start of a connection.
+    const fn new(algorithm: CongestionAlgorithm) -> Self {
+        match algorithm {
+            CongestionAlgorithm::Cubic => Self::Cubic(Cubic::new()),
+            CongestionAlgorithm::NewReno => Self::Reno(Reno::new()),
+        }
+    }
+}
+
 /// What an undo brings back.
 #[derive(Clone, Copy, Debug)]
 struct Prior {
@@ -110,16 +120,12 @@ impl Congestion {
     /// A connection's first window. `mss_bytes`: at least 1.
     pub(crate) fn new(algorithm: CongestionAlgorithm, mss_bytes: u32) -> Self {
         let mss = mss_bytes.max(1);
-        let algorithm = match algorithm {
-            CongestionAlgorithm::Cubic => Algorithm::Cubic(Cubic::new()),
-            CongestionAlgorithm::NewReno => Algorithm::Reno(Reno::new()),
-        };
         Self {
             cwnd: initial_window(mss),
             ssthresh: SSTHRESH_INITIAL,
             mss,
             hystart: HyStart::new(),
-            algorithm,
+            algorithm: Algorithm::new(algorithm),
             prior: None,
             marked: Marked::No,
         }
@@ -145,6 +151,15 @@ impl Congestion {
         match self.algorithm {
             Algorithm::Cubic(_) => CongestionAlgorithm::Cubic,
             Algorithm::Reno(_) => CongestionAlgorithm::NewReno,
+        }
+    }
+
+    /// Goes on with another algorithm from the window and the threshold that there are.
+    pub(crate) fn set_algorithm(&mut self, algorithm: CongestionAlgorithm) {
+        if algorithm != self.algorithm() {
+            self.algorithm = Algorithm::new(algorithm);
+            // An undo would bring back the state of the other one.
+            self.prior = None;
         }
     }
 
@@ -228,6 +243,9 @@ impl Congestion {
     pub(crate) fn on_rto(&mut self, flight_bytes: u32) {
         self.remember();
         self.reduce(flight_bytes);
+        if let Algorithm::Cubic(cubic) = &mut self.algorithm {
+            cubic.on_rto();
+        }
         self.cwnd = self.mss;
     }
 
@@ -256,7 +274,7 @@ impl Congestion {
         let halvings = u32::try_from(idle.as_nanos() / rto.as_nanos()).unwrap_or(u32::MAX);
         self.cwnd = self.cwnd.checked_shr(halvings).unwrap_or(0).max(restart);
         if let Algorithm::Cubic(cubic) = &mut self.algorithm {
-            cubic.after_idle();
+            cubic.after_idle(idle);
         }
     }
 

@@ -6,26 +6,26 @@ use crate::tcp::congestion::{AckEvent, Congestion, CongestionAlgorithm, CwndLimi
 use crate::tcp::seq::SeqNum;
 use crate::time::{Instant, Span};
 
-const MSS: u32 = 1460;
+pub(super) const MSS: u32 = 1460;
 const RTT: Span = Span::from_millis(50);
 const BOTH: [CongestionAlgorithm; 2] = [CongestionAlgorithm::Cubic, CongestionAlgorithm::NewReno];
 
 /// A connection that sends a whole window each round trip.
-struct Sender {
-    congestion: Congestion,
-    now: Instant,
+pub(super) struct Sender {
+    pub(super) congestion: Congestion,
+    pub(super) now: Instant,
     una: SeqNum,
-    rtt: Span,
+    pub(super) rtt: Span,
 }
 
 impl Sender {
-    fn new(algorithm: CongestionAlgorithm) -> Self {
+    pub(super) fn new(algorithm: CongestionAlgorithm) -> Self {
         let congestion = Congestion::new(algorithm, MSS);
         Self { congestion, now: Instant::ORIGIN, una: SeqNum::from_wire(0), rtt: RTT }
     }
 
     /// One round trip, an ACK for every second segment.
-    fn round(&mut self) {
+    pub(super) fn round(&mut self) {
         let window = self.congestion.cwnd_bytes();
         let snd_nxt = self.una + window;
         let acks = window.div_ceil(2 * MSS);
@@ -45,14 +45,14 @@ impl Sender {
         }
     }
 
-    fn rounds(&mut self, count: u32) {
+    pub(super) fn rounds(&mut self, count: u32) {
         for _ in 0..count {
             self.round();
         }
     }
 
     /// A loss with the whole window in flight, repaired at once.
-    fn loss(&mut self) {
+    pub(super) fn loss(&mut self) {
         self.congestion.on_loss(self.congestion.cwnd_bytes());
         self.congestion.on_recovered();
         self.congestion.forget_prior();

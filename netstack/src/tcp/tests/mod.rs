@@ -3,6 +3,7 @@
 mod assembler;
 mod congestion;
 mod cookie;
+mod cubic;
 mod isn;
 mod rtt;
 mod seq;

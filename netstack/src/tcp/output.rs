@@ -344,11 +344,16 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 env.counters.bytes_sent += bytes;
             }
             Pass::Again | Pass::Probe => {
+                // The next ACK of new data echoes what came first of it. It tells the original from
+                // the copies of this recovery only if there was no copy before. RFC 3522 §3.2.
+                let tells = !self.scoreboard.first_was_sent_again();
                 self.scoreboard.sent_again(range, env.now);
                 self.stats.bytes_retransmitted += bytes;
                 self.stats.retransmits += 1;
-                let ts_value = self.timestamps(env.now).map(|timestamps| timestamps.value);
-                self.recovery.on_sent_again(ts_value);
+                if tells {
+                    let ts_value = self.timestamps(env.now).map(|timestamps| timestamps.value);
+                    self.recovery.on_sent_again(ts_value);
+                }
                 env.counters.bytes_retransmitted += bytes;
                 env.counters.retransmits_recovery += u64::from(pass == Pass::Again);
             }

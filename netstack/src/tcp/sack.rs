@@ -317,6 +317,11 @@ impl Scoreboard {
         self.entries.front().map(|entry| entry.mark)
     }
 
+    /// Whether the first range was sent more than once.
+    pub(crate) fn first_was_sent_again(&self) -> bool {
+        self.entries.front().is_some_and(|entry| entry.sent == Sent::Again)
+    }
+
     /// The last `len` bytes that the peer is not known to hold: what a loss probe sends again.
     pub(crate) fn tail(&self, len: u32) -> Option<SeqRange> {
         let last = self.entries.iter().rev().find(|entry| entry.mark != Mark::Sacked)?;

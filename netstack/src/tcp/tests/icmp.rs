@@ -8,7 +8,8 @@ use crate::tcp::seq::SeqNum;
 use crate::wire::checksum::{self, Checksum};
 use crate::wire::ethernet::{EtherType, Ethernet};
 use crate::wire::ipv4::{Ecn, Ipv4, protocol};
-use crate::{ConnectionId, DropReason};
+use crate::wire::tcp_options::{SackBlock, Timestamps};
+use crate::{ConnectionId, DropReason, Span};
 
 /// A packet too big with `mtu`, from a router at the peer's link address, about our segment at
 /// `seq`.
@@ -112,4 +113,30 @@ fn an_error_about_what_is_not_in_flight_is_not_believed() {
     }
     assert_eq!(host.engine.send_view(id).expect("it lives").mss_bytes, 1_460);
     assert_eq!(host.engine.counters().drops(DropReason::IcmpNotInFlight), 2);
+}
+
+#[test]
+fn what_was_sent_again_for_its_size_is_not_taken_for_a_recovery_in_vain() {
+    let mut host = Host::new();
+    let mut peer = Peer::new();
+    peer.timestamps = Some(Timestamps { value: 1, echo: 0 });
+    let id = peer.handshake(&mut host);
+    host.segments();
+    host.engine.send(host.now, id, std::vec![b'x'; 10 * 1_448]).expect("there is room");
+    host.segments();
+    host.receive(packet_too_big(&peer, peer.ack, 1_000));
+    let (copy, payload) = host.segments().remove(0);
+    assert_eq!((copy.seq, payload.len()), (peer.ack, 948));
+    host.now += Span::from_millis(20);
+    // Of the copies the second is lost, which is a loss indeed.
+    let (left, right) = (peer.ack + 2 * 948, peer.ack + 6 * 948);
+    peer.ack += 948;
+    peer.sack.sack.push(SackBlock { left, right });
+    peer.timestamps = Some(Timestamps { value: 2, echo: copy.timestamps().expect("both").value });
+    let second = Peer { ack: peer.ack - 948, ..peer };
+    host.receive(second.frame(&[]));
+    host.segments();
+    assert_eq!(host.engine.counters().recoveries, 1);
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.counters().recoveries_undone, 0);
 }

@@ -47,6 +47,7 @@ pub use engine::slots::ConnectionId;
 pub use engine::wheel::{TimerId, Wheel};
 pub use tcp::congestion::CongestionAlgorithm;
 pub use tcp::ecn::{EcnBackoff, EcnMode};
+pub use tcp::pmtud::MtuProbing;
 pub use tcp::state::TcpState;
 pub use tcp::train::{Link, Train};
 pub use time::{Instant, Span};

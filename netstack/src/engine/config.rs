@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::tcp::congestion::CongestionAlgorithm;
 use crate::tcp::ecn::{EcnBackoff, EcnMode};
+use crate::tcp::pmtud::MtuProbing;
 use crate::tcp::rtt::RtoBounds;
 use crate::time::Span;
 use crate::wire::checksum::ChecksumPolicy;
@@ -94,6 +95,13 @@ pub struct TcpConfig {
     pub challenge_acks_per_second: u8,
     /// The smallest path MTU that an ICMP error can bring an IPv4 connection to.
     pub path_mtu_min_v4: u16,
+    /// The IPv4 packet that nearly every path takes: what is left when larger ones vanish. IPv6 has
+    /// its minimum of 1280.
+    pub path_mtu_base_v4: u16,
+    /// How long a path MTU is believed that is smaller than the link's. RFC 1191 §6.3, RFC 8201 §4.
+    pub path_mtu_age: Span,
+    /// Whether the path MTU is also found by trying. RFC 4821.
+    pub mtu_probing: MtuProbing,
     /// Whether small segments wait for acknowledgments.
     pub nagle: Nagle,
     /// How the congestion window grows and shrinks.
@@ -161,6 +169,9 @@ impl Default for TcpConfig {
             time_wait: Span::from_secs(60),
             challenge_acks_per_second: 10,
             path_mtu_min_v4: 552,
+            path_mtu_base_v4: 1_064,
+            path_mtu_age: Span::from_secs(600),
+            mtu_probing: MtuProbing::AfterBlackHole,
             nagle: Nagle::Off,
             congestion: CongestionAlgorithm::Cubic,
             syn_cookies: SynCookies::BeyondLimit,

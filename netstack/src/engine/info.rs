@@ -114,6 +114,14 @@ counters! {
     neighbor_and_echo_answers,
     /// ICMP errors that lowered a path MTU.
     path_mtu_lowered,
+    /// Path MTUs that were raised again: by a probe, or because they had aged.
+    path_mtu_raised,
+    /// Paths on which packets seemed to vanish for their size.
+    path_mtu_black_holes,
+    /// Segments sent as probes for a larger path MTU. RFC 4821.
+    path_mtu_probes,
+    /// Of these, those that were lost or that a router refused.
+    path_mtu_probes_lost,
     /// Connections whose handshake agreed on ECN. RFC 3168.
     ecn_negotiated,
     /// Data segments that a router marked.

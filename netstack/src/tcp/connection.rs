@@ -1,9 +1,12 @@
 //! A connection: the transmission control block and what its owner does to it.
 
+use alloc::boxed::Box;
+
 use super::congestion::{Congestion, CongestionAlgorithm};
 use super::ecn::{EcnState, EcnUse};
 use super::header::Route;
 use super::isn::TimestampClock;
+use super::pmtud::Pmtud;
 use super::recovery::{Path, Recovery, Reports};
 use super::recv::Recv;
 use super::rtt::RttEstimator;
@@ -70,6 +73,8 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) route: Option<Route>,
     /// The largest IP packet that we send.
     pub(crate) path_mtu: u16,
+    /// How that was found, where it is not the link's MTU.
+    pub(crate) pmtud: Option<Box<Pmtud>>,
     /// The largest segment that the peer takes, as its SYN said.
     pub(crate) peer_mss: u16,
     pub(crate) owner: Owner,
@@ -220,6 +225,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             tuple,
             route,
             path_mtu,
+            pmtud: None,
             peer_mss: DEFAULT_MSS,
             owner: Owner::Attached,
             listener,
@@ -486,6 +492,6 @@ const DEFAULT_MSS: u16 = 536;
 /// The smallest MSS that is believed: less makes no progress beside its headers.
 const MSS_MIN: u16 = 88;
 /// Bytes of a TCP header without options.
-const TCP_HEADER_LEN: u16 = 20;
+pub(crate) const TCP_HEADER_LEN: u16 = 20;
 /// Bytes of the timestamps option with its padding.
 const TIMESTAMPS_LEN: u16 = 12;

@@ -1,6 +1,7 @@
 //! ICMP errors about a connection's segments. RFC 5927, RFC 1191, RFC 8201, RFC 1122 §4.2.3.9.
 
 use super::connection::{Env, Tcb};
+use super::seq::SeqNum;
 use super::state::{Signal, State};
 use crate::engine::drops::DropReason;
 use crate::engine::event::CloseReason;
@@ -24,7 +25,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Err(DropReason::IcmpNotInFlight);
         }
         match error.problem {
-            Problem::PacketTooBig { mtu } => self.lower_path_mtu(env, mtu),
+            Problem::PacketTooBig { mtu } => self.lower_path_mtu(env, mtu, error.seq),
             // Hard errors end only what isn't established: RFC 5927 §5.2.
             Problem::Refused if matches!(self.state, State::SynSent(_)) => {
                 self.finish(env, Signal::Abort, CloseReason::Unreachable);
@@ -39,20 +40,27 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// A router says that a packet did not fit: what is in flight is cut anew and sent again,
     /// which says nothing about congestion.
-    fn lower_path_mtu(&mut self, env: &mut Env<'_, F>, mtu: u32) -> Result<(), DropReason> {
-        let floor =
-            if self.tuple.local.is_ipv4() { env.config.path_mtu_min_v4 } else { PATH_MTU_MIN_V6 };
-        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX).max(floor);
+    fn lower_path_mtu(
+        &mut self,
+        env: &mut Env<'_, F>,
+        mtu: u32,
+        seq: SeqNum,
+    ) -> Result<(), DropReason> {
+        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX).max(self.path_mtu_min(env));
         if mtu >= self.path_mtu {
-            return Err(DropReason::IcmpIgnored);
+            return self.probe_too_big(env, mtu, seq);
         }
-        self.path_mtu = mtu;
-        self.update_mss();
+        self.path_mtu_told(env, mtu);
         self.scoreboard.lose_all();
         env.counters.path_mtu_lowered += 1;
         Ok(())
     }
+
+    /// The smallest path MTU that is believed.
+    pub(super) const fn path_mtu_min(&self, env: &Env<'_, F>) -> u16 {
+        if self.tuple.local.is_ipv4() { env.config.path_mtu_min_v4 } else { PATH_MTU_MIN_V6 }
+    }
 }
 
 /// The smallest MTU of IPv6. RFC 8200 §5.
-const PATH_MTU_MIN_V6: u16 = 1280;
+pub(super) const PATH_MTU_MIN_V6: u16 = 1280;

@@ -25,6 +25,7 @@ pub(crate) mod input;
 pub(crate) mod invariants;
 pub(crate) mod isn;
 pub(crate) mod output;
+pub(crate) mod pmtud;
 pub(crate) mod recovery;
 pub(crate) mod recv;
 pub(crate) mod rtt;

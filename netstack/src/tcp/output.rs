@@ -4,6 +4,7 @@ use super::ack::Owed;
 use super::connection::{Due, Env, Tcb, advertised_mss, window_to_offer};
 use super::ecn;
 use super::header::{Outgoing, Route};
+use super::pmtud::ProbeStep;
 use super::segment::Options;
 use super::send::OurFin;
 use super::send_buffer::{SeqRange, Slices};
@@ -34,6 +35,19 @@ enum Pass {
     Again,
     /// A range that is in flight, as a probe.
     Probe,
+    /// As one segment, longer than the path is known to take.
+    PathProbe,
+}
+
+/// What came of the search for a path MTU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probing {
+    /// Other data may go out.
+    Done,
+    /// It waits for room, and other data with it.
+    Waits,
+    /// The link takes nothing.
+    LinkFull,
 }
 
 /// What the link did with a segment or a train.
@@ -54,12 +68,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         if self.state.may_send() {
             self.after_idle(env);
-            while let Some(plan) = self.plan(env) {
-                match self.send_plan(env, route, link, plan) {
-                    Taken::Some(0) => break,
-                    Taken::Some(_) => {}
-                    Taken::LinkFull => return Transmitted::LinkFull,
-                }
+            let result = match self.send_path_probe(env, route, link) {
+                Probing::Done => self.send_planned(env, route, link),
+                Probing::Waits => Transmitted::Done,
+                Probing::LinkFull => Transmitted::LinkFull,
+            };
+            if result == Transmitted::LinkFull {
+                return Transmitted::LinkFull;
             }
             self.arm_persist(env);
         }
@@ -67,6 +82,23 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             Owed::Nothing | Owed::Delayed => Transmitted::Done,
             Owed::Now => self.send_ack(env, route, link, self.send.snd_nxt),
         }
+    }
+
+    /// Sends all that the windows allow.
+    fn send_planned(
+        &mut self,
+        env: &mut Env<'_, F>,
+        route: Route,
+        link: &mut impl Link,
+    ) -> Transmitted {
+        while let Some(plan) = self.plan(env) {
+            match self.send_plan(env, route, link, plan) {
+                Taken::Some(0) => break,
+                Taken::Some(_) => {}
+                Taken::LinkFull => return Transmitted::LinkFull,
+            }
+        }
+        Transmitted::Done
     }
 
     /// A connection that was idle starts from a smaller window. Once an idle period: the link may
@@ -192,6 +224,28 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         Transmitted::Done
     }
 
+    /// Sends a probe for a larger path MTU, where one is due.
+    fn send_path_probe(
+        &mut self,
+        env: &mut Env<'_, F>,
+        route: Route,
+        link: &mut impl Link,
+    ) -> Probing {
+        self.age_path_mtu(env);
+        let range = match self.path_probe() {
+            ProbeStep::None => return Probing::Done,
+            ProbeStep::Wait => return Probing::Waits,
+            ProbeStep::Send(range) => range,
+        };
+        match self.send_plan(env, route, link, Plan { range, pass: Pass::PathProbe }) {
+            // A part of it, because it lies in too many pieces, tells nothing.
+            Taken::Some(octets) if octets == range.len() => self.path_probe_sent(env, range),
+            Taken::Some(_) => {}
+            Taken::LinkFull => return Probing::LinkFull,
+        }
+        Probing::Done
+    }
+
     /// A window probe: what the window takes although it is little, else an old number, which the
     /// peer must answer with its window.
     fn send_window_probe(
@@ -269,7 +323,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     ) -> Taken {
         let mut outgoing = self.outgoing(env, route, plan.range.start);
         let Options::Other(options) = outgoing.options else { return Taken::Some(0) };
-        let mss = self.mss_beside(&options);
+        let mss = match plan.pass {
+            Pass::PathProbe => plan.range.len() as usize,
+            Pass::First | Pass::Again | Pass::Probe => self.mss_beside(&options),
+        };
         let plan = self.mark_capable(plan, mss, &mut outgoing);
         let mut slices = Slices::new();
         let payload_len = self.queue.slices(plan.range, &mut slices);
@@ -334,11 +391,15 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let Plan { range, pass } = plan;
         let bytes = u64::from(range.len());
         match pass {
-            Pass::First => {
+            Pass::First | Pass::PathProbe => {
                 if range.end.after(self.queue.end()) {
                     self.send.fin = OurFin::Sent(self.queue.end());
                 }
-                self.scoreboard.sent(range, env.now);
+                if pass == Pass::PathProbe {
+                    self.scoreboard.sent_path_probe(range, env.now);
+                } else {
+                    self.scoreboard.sent(range, env.now);
+                }
                 self.send.snd_nxt = range.end;
                 self.stats.bytes_sent += bytes;
                 env.counters.bytes_sent += bytes;

@@ -28,6 +28,9 @@ pub(crate) enum Sent {
     Once,
     /// More than once.
     Again,
+    /// Once, as one segment longer than the path is known to take: its loss is no sign of
+    /// congestion. RFC 4821 §7.5.
+    PathProbe,
 }
 
 /// A range of one history. Sequence numbers, the FIN's included.
@@ -165,6 +168,13 @@ impl Scoreboard {
         }
     }
 
+    /// `range` was sent for the first time, as a probe of the path.
+    pub(crate) fn sent_path_probe(&mut self, range: SeqRange, now: Instant) {
+        self.in_flight_bytes += range.len();
+        let (mark, sent) = (Mark::InFlight, Sent::PathProbe);
+        self.entries.push_back(Entry { range, sent_at: now, mark, sent });
+    }
+
     /// A lost `range` was sent again, or a range in flight as a probe.
     pub(crate) fn sent_again(&mut self, range: SeqRange, now: Instant) {
         self.update(range, |entry| {
@@ -237,6 +247,7 @@ impl Scoreboard {
     /// next range will be, if its answer does not come. RFC 8985 §6.2, step 5.
     pub(crate) fn detect_loss(&mut self, delivery: Delivery, deadline: LossDeadline) -> Detected {
         let mut detected = Detected::default();
+        let mut probe_bytes = 0;
         let LossDeadline { now, patience } = deadline;
         for entry in &mut self.entries {
             let candidate =
@@ -247,13 +258,17 @@ impl Scoreboard {
             let due = entry.sent_at + patience;
             if due <= now {
                 entry.mark = Mark::Lost;
-                detected.lost_bytes += entry.range.len();
+                match entry.sent {
+                    Sent::Once | Sent::Again => detected.lost_bytes += entry.range.len(),
+                    Sent::PathProbe => probe_bytes += entry.range.len(),
+                }
             } else {
                 detected.next = Some(detected.next.map_or(due, |next: Instant| next.min(due)));
             }
         }
-        self.in_flight_bytes -= detected.lost_bytes;
-        self.lost_bytes += detected.lost_bytes;
+        let lost_bytes = detected.lost_bytes + probe_bytes;
+        self.in_flight_bytes -= lost_bytes;
+        self.lost_bytes += lost_bytes;
         detected
     }
 
@@ -273,13 +288,25 @@ impl Scoreboard {
         let Some(first) = self.entries.front() else { return 0 };
         let start = first.range.start;
         let end = (start + len).earliest(first.range.end);
+        self.lose(SeqRange { start, end })
+    }
+
+    /// Gives up what of `range` is in flight, and says how many bytes that were.
+    pub(crate) fn lose(&mut self, range: SeqRange) -> u32 {
         let before = self.lost_bytes;
-        self.update(SeqRange { start, end }, |entry| {
+        self.update(range, |entry| {
             if entry.mark == Mark::InFlight {
                 entry.mark = Mark::Lost;
             }
         });
         self.lost_bytes - before
+    }
+
+    /// The mark of the byte at `seq`; `None` if it isn't on the board.
+    pub(crate) fn mark_of(&self, seq: SeqNum) -> Option<Mark> {
+        let index = self.entries.partition_point(|entry| entry.range.end.before_or_eq(seq));
+        let entry = self.entries.get(index)?;
+        entry.range.start.before_or_eq(seq).then_some(entry.mark)
     }
 
     /// What was given up counts as in flight again: nothing was lost.
@@ -420,7 +447,7 @@ impl Learned {
         self.delivered_bytes += range.len();
         let delivery = Delivery { sent_at, end: range.end, sent };
         self.delivery = Some(delivery.latest(self.delivery));
-        if sent == Sent::Once {
+        if sent != Sent::Again {
             self.sample = Some(self.sample.map_or(sent_at, |sample| sample.max(sent_at)));
             if range.end.before(fack) {
                 self.reordered = Reordered::Yes;

@@ -70,6 +70,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.scoreboard.renege();
         }
         self.rtt.back_off();
+        self.suspect_black_hole(env);
         let unacked = self.send.unacked();
         self.recovery.on_rto(unacked, &mut self.scoreboard, &mut self.congestion);
         self.ecn.on_reduced(self.send.snd_nxt);
@@ -80,6 +81,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let facts = self.ack_facts(env, Progress::Neither);
         let decision =
             self.recovery.on_reordering_timeout(&facts, &mut self.scoreboard, &mut self.congestion);
+        self.judge_path_probe(env);
         if decision.entered == Entered::Yes {
             env.counters.recoveries += 1;
             self.ecn.on_reduced(self.send.snd_nxt);

@@ -6,6 +6,7 @@ use std::collections::BinaryHeap;
 use netstack::{Instant, Link, Span, Train};
 
 use crate::hostile::forged;
+use crate::icmp::packet_too_big;
 use crate::random::Random;
 
 /// What goes wrong, in frames of a thousand, and how long the way is.
@@ -29,8 +30,28 @@ pub(crate) struct Impairments {
     pub(crate) delay: Span,
     /// What the way may take longer, without overtaking.
     pub(crate) jitter: Span,
+    /// The smallest MTU on the way, if it is not the link's.
+    pub(crate) strait: Option<Strait>,
     /// The narrowest place, if there is one.
     pub(crate) bottleneck: Option<Bottleneck>,
+}
+
+/// A place that takes only short packets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Strait {
+    /// The longest packet that passes.
+    pub(crate) mtu: u16,
+    /// What becomes of others.
+    pub(crate) refusal: Refusal,
+}
+
+/// What a router does with a packet that is too big.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It tells the sender.
+    Told,
+    /// It says nothing: a black hole.
+    Silent,
 }
 
 /// A narrow place with a queue before it.
@@ -56,6 +77,7 @@ impl Impairments {
         busy: 0,
         delay: Span::from_millis(5),
         jitter: Span::ZERO,
+        strait: None,
         bottleneck: None,
     };
 
@@ -72,6 +94,7 @@ impl Impairments {
             busy: up_to(300),
             delay: Span::from_micros(20 + up_to(60_000)),
             jitter: Span::from_micros(up_to(5_000)),
+            strait: None,
             bottleneck: None,
         }
     }
@@ -106,6 +129,8 @@ pub(crate) struct Cable {
     first_segment: Option<Vec<u8>>,
     /// Bytes of the longest frame that was taken.
     longest_frame: usize,
+    /// Answers of routers on the way, for the sender.
+    answers: Vec<Vec<u8>>,
     /// Frames that were marked.
     marked: u64,
     /// A hash of every frame that was taken.
@@ -126,6 +151,7 @@ impl Cable {
             cut: false,
             first_segment: None,
             longest_frame: 0,
+            answers: Vec::new(),
             marked: 0,
             digest: 0,
         }
@@ -141,6 +167,16 @@ impl Cable {
     pub(crate) fn cut(&mut self) {
         self.cut = true;
         self.flying.clear();
+    }
+
+    /// The way takes other packets from here on.
+    pub(crate) fn set_strait(&mut self, strait: Option<Strait>) {
+        self.impairments.strait = strait;
+    }
+
+    /// What routers on the way have to say to the sender, since the last call.
+    pub(crate) fn take_answers(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.answers)
     }
 
     /// When the next frame arrives.
@@ -181,8 +217,22 @@ impl Cable {
         self.first_segment.as_deref()
     }
 
+    /// Puts a frame on the cable that no sender of ours sent.
+    pub(crate) fn put_foreign(&mut self, now: Instant, bytes: Vec<u8>) {
+        self.now = now;
+        self.put(bytes);
+    }
+
     /// Puts a frame on the cable.
     fn put(&mut self, mut bytes: Vec<u8>) {
+        if let Some(Strait { mtu, refusal }) = self.impairments.strait
+            && bytes.len() > 14 + usize::from(mtu)
+        {
+            if refusal == Refusal::Told {
+                self.answers.push(packet_too_big(&bytes, mtu));
+            }
+            return;
+        }
         let waiting = self.waiting_bytes();
         let Some(departure) = self.pass_bottleneck(bytes.len() as u64) else { return };
         let Impairments { marking, bottleneck, .. } = self.impairments;

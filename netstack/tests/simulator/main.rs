@@ -7,6 +7,7 @@
 mod app;
 mod cable;
 mod host;
+mod icmp;
 mod memory;
 mod network;
 mod random;
@@ -19,6 +20,7 @@ mod flood;
 mod hostile;
 mod limits;
 mod opening;
+mod path_mtu;
 mod sequence;
 mod transfer;
 mod window;

@@ -196,6 +196,11 @@ impl Network {
         for (host, cable) in self.hosts.iter_mut().zip(&mut self.cables) {
             host.run(self.now, cable);
         }
+        for asked in [0, 1] {
+            for answer in self.cables[asked].take_answers() {
+                self.cables[1 - asked].put_foreign(self.now, answer);
+            }
+        }
     }
 
     /// What there is to say when a test fails.

@@ -73,6 +73,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         let decision =
             self.recovery.on_ack(&facts, &learned, &mut self.scoreboard, &mut self.congestion);
+        self.judge_path_probe(env);
         if progress == Progress::Duplicate {
             env.counters.duplicate_acks_received += 1;
         }

@@ -102,6 +102,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.signal(env, Signal::AckOfSyn);
         self.notes.add(Notes::OPENED);
         self.start_keepalive(env);
+        self.start_path_search(env);
     }
 
     /// Keeps of what we offered what the peer's SYN has too.

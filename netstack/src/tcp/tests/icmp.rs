@@ -13,7 +13,7 @@ use crate::{ConnectionId, DropReason, Span};
 
 /// A packet too big with `mtu`, from a router at the peer's link address, about our segment at
 /// `seq`.
-fn packet_too_big(peer: &Peer, seq: SeqNum, mtu: u16) -> Vec<u8> {
+pub(super) fn packet_too_big(peer: &Peer, seq: SeqNum, mtu: u16) -> Vec<u8> {
     let (IpAddr::V4(ours), IpAddr::V4(theirs)) = (peer.tuple.remote.ip(), peer.tuple.local.ip())
     else {
         panic!("the peer has IPv4");

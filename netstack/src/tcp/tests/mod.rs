@@ -22,3 +22,4 @@ mod recovery;
 mod window;
 
 mod icmp;
+mod pmtud;

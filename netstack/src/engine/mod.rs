@@ -16,6 +16,7 @@ pub(crate) mod payload;
 mod receive;
 pub(crate) mod reply;
 mod settle;
+pub(crate) mod slab;
 pub(crate) mod slots;
 mod time_wait;
 pub(crate) mod wheel;

@@ -6,8 +6,9 @@
 //! are O(1), finding the next timer looks at one bitmap a ring, and timers that wait cost
 //! nothing. Nine rings hold every [`Instant`] there is: no overflow list, no special case.
 
-use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
+use super::slab::Slab;
 use crate::time::Instant;
 
 /// Nanoseconds of a tick, as a shift.
@@ -28,8 +29,8 @@ const _: () = assert!(RINGS * DIGIT_BITS as usize >= (u64::BITS - TICK_SHIFT) as
 pub struct TimerId {
     /// The node.
     index: u32,
-    /// Which of the node's tenants this is.
-    generation: u32,
+    /// Which timer of the wheel this is.
+    generation: NonZeroU32,
 }
 
 /// Timers that carry a key each.
@@ -37,12 +38,10 @@ pub struct TimerId {
 /// A timer never fires early, and at most one tick late.
 #[derive(Debug)]
 pub struct Wheel<K> {
-    /// Timers and free nodes.
-    nodes: Vec<Node<K>>,
-    /// The first free node.
-    free_head: u32,
-    /// Timers armed.
-    armed: usize,
+    /// The timers that are armed.
+    nodes: Slab<Node<K>>,
+    /// Which timer of the wheel the next one is.
+    generation: NonZeroU32,
     /// The tick up to which everything has fired.
     now_tick: u64,
     /// The rings, lowest digit first.
@@ -58,19 +57,19 @@ struct Ring {
     heads: [u32; RING_LEN],
 }
 
-/// A timer, or a free node.
+/// A timer.
 #[derive(Debug)]
 struct Node<K> {
-    /// The timer's key; `None` of a free node.
-    key: Option<K>,
+    /// The timer's key.
+    key: K,
     /// The first tick at which it may fire.
     tick: u64,
-    /// The next of its list, or of the free ones.
+    /// The next of its list.
     next: u32,
     /// The one before it in its list, around the start.
     previous: u32,
-    /// Counts the node's tenants.
-    generation: u32,
+    /// Which timer of the wheel this is.
+    generation: NonZeroU32,
     /// The list it lies in.
     place: Place,
 }
@@ -90,9 +89,8 @@ impl<K: Copy> Wheel<K> {
     pub fn new(now: Instant) -> Self {
         let empty = || Ring { occupied: 0, heads: [NONE; RING_LEN] };
         Self {
-            nodes: Vec::new(),
-            free_head: NONE,
-            armed: 0,
+            nodes: Slab::new(u32::MAX),
+            generation: NonZeroU32::MIN,
             now_tick: now.as_nanos() >> TICK_SHIFT,
             rings: core::array::from_fn(|_| empty()),
         }
@@ -100,12 +98,12 @@ impl<K: Copy> Wheel<K> {
 
     /// Arms a timer. A deadline that has passed fires at the next [`Wheel::pop_expired`].
     pub fn arm(&mut self, key: K, deadline: Instant) -> TimerId {
-        let index = self.take_node();
-        let generation = self.node_mut(index).map_or(0, |node| {
-            node.key = Some(key);
-            node.generation
-        });
-        self.armed += 1;
+        let generation = self.generation;
+        self.generation = generation.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        let place = Place { ring: 0, slot: 0 };
+        let node = Node { key, tick: 0, next: NONE, previous: NONE, generation, place };
+        let index = self.nodes.insert_with(|_| node);
+        let index = index.expect("fewer than 2^32 - 1 timers");
         self.link(index, tick_of(deadline));
         TimerId { index, generation }
     }
@@ -120,9 +118,8 @@ impl<K: Copy> Wheel<K> {
 
     /// Takes an armed timer out and gives its key. `None` when it has fired or was cancelled.
     pub fn cancel(&mut self, id: TimerId) -> Option<K> {
-        let key = self.living(id)?;
-        self.release(id.index);
-        Some(key)
+        self.living(id)?;
+        self.release(id.index)
     }
 
     /// A time before which no timer fires, not later than the earliest deadline plus one tick;
@@ -145,9 +142,7 @@ impl<K: Copy> Wheel<K> {
             self.now_tick = self.now_tick.max(tick);
             let index = self.head(place);
             if place.ring == 0 {
-                let key = self.node(index).and_then(|node| node.key);
-                self.release(index);
-                return key;
+                return self.release(index);
             }
             self.cascade(place);
         }
@@ -156,19 +151,19 @@ impl<K: Copy> Wheel<K> {
     /// Timers armed.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.armed
+        self.nodes.len()
     }
 
     /// Whether no timer is armed.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.armed == 0
+        self.nodes.len() == 0
     }
 
-    /// Bytes of memory of the wheel, free nodes included.
+    /// Bytes of memory of the wheel, used or not.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.nodes.capacity() * size_of::<Node<K>>()
+        size_of::<Self>() + self.nodes.bytes()
     }
 
     /// Moves the timers of a list to the rings below; the list's time has come.
@@ -244,46 +239,24 @@ impl<K: Copy> Wheel<K> {
     }
 
     /// Takes a node out of its list and frees it.
-    fn release(&mut self, index: u32) {
+    fn release(&mut self, index: u32) -> Option<K> {
         self.unlink(index);
-        let free_head = self.free_head;
-        if let Some(node) = self.node_mut(index) {
-            node.key = None;
-            node.generation = node.generation.wrapping_add(1);
-            node.next = free_head;
-        }
-        self.free_head = index;
-        self.armed -= 1;
+        self.nodes.remove(index).map(|node| node.key)
     }
 
-    /// A node that is in no list: a free one, or a new one.
-    fn take_node(&mut self) -> u32 {
-        if let Some(node) = self.node(self.free_head) {
-            let index = self.free_head;
-            self.free_head = node.next;
-            return index;
-        }
-        let index = u32::try_from(self.nodes.len()).unwrap_or(NONE);
-        assert!(index != NONE, "fewer than 2^32 - 1 timers");
-        let place = Place { ring: 0, slot: 0 };
-        let node = Node { key: None, tick: 0, next: NONE, previous: NONE, generation: 0, place };
-        self.nodes.push(node);
-        index
-    }
-
-    /// The key of a timer that is armed.
-    fn living(&self, id: TimerId) -> Option<K> {
-        self.node(id.index).filter(|node| node.generation == id.generation)?.key
+    /// Whether a timer is armed.
+    fn living(&self, id: TimerId) -> Option<()> {
+        (self.node(id.index)?.generation == id.generation).then_some(())
     }
 
     /// A node by number.
     fn node(&self, index: u32) -> Option<&Node<K>> {
-        self.nodes.get(index as usize)
+        self.nodes.get(index)
     }
 
     /// A node by number.
     fn node_mut(&mut self, index: u32) -> Option<&mut Node<K>> {
-        self.nodes.get_mut(index as usize)
+        self.nodes.get_mut(index)
     }
 
     /// The first node of a list.

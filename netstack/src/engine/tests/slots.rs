@@ -67,3 +67,25 @@ proptest! {
         prop_assert_eq!(left, model);
     }
 }
+
+#[test]
+fn a_few_values_that_are_left_lie_in_few_chunks() {
+    let mut slots = Slots::new(100_000);
+    let ids: Vec<ConnectionId> =
+        (0..10_000).map(|n| slots.insert_with(|_| n).expect("there is room")).collect();
+    let all = slots.bytes();
+    for id in &ids[100..] {
+        slots.remove(*id);
+    }
+    assert!(slots.bytes() < all / 10, "{} of {all} bytes", slots.bytes());
+    // The lowest places are taken first, so the next values need no memory of their own.
+    let before = slots.bytes();
+    for _ in 0..20 {
+        assert!(slots.insert_with(|_| 0).expect("there is room").index() < 128);
+    }
+    assert_eq!(slots.bytes(), before);
+    for id in &ids[..100] {
+        slots.remove(*id);
+    }
+    assert_eq!(slots.len(), 20);
+}

@@ -80,10 +80,14 @@ fn a_dead_name_cancels_nothing() {
 }
 
 #[test]
-fn memory_is_that_of_the_most_timers_there_were() {
+fn memory_comes_and_goes_with_the_timers() {
     let mut wheel = Wheel::new(Instant::ORIGIN);
-    let ids: Vec<TimerId> = (0..100).map(|key| wheel.arm(key, Instant::FAR_FUTURE)).collect();
-    let bytes = wheel.bytes();
+    let bytes_of = |wheel: &Wheel<u64>| wheel.bytes() - Wheel::<u64>::new(Instant::ORIGIN).bytes();
+    let one = wheel.arm(1, Instant::FAR_FUTURE);
+    let few = bytes_of(&wheel);
+    wheel.cancel(one).expect("armed");
+    let ids: Vec<TimerId> = (0..10_000).map(|key| wheel.arm(key, Instant::FAR_FUTURE)).collect();
+    assert!(bytes_of(&wheel) > 100 * few);
     for id in ids {
         wheel.cancel(id).expect("armed");
     }
@@ -91,7 +95,8 @@ fn memory_is_that_of_the_most_timers_there_were() {
         let id = wheel.arm(1, Instant::from_millis(round));
         wheel.cancel(id).expect("armed");
     }
-    assert_eq!(wheel.bytes(), bytes);
+    // One chunk is in use or kept for the next timer.
+    assert!(bytes_of(&wheel) <= 2 * few, "{} bytes", bytes_of(&wheel));
 }
 
 /// What happens to a wheel.

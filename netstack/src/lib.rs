@@ -38,7 +38,7 @@ pub use engine::config::{
 pub use engine::demux::FlowHash;
 pub use engine::drops::DropReason;
 pub use engine::event::{
-    CloseReason, ConnectError, Event, ListenError, ListenerId, SendError, SendErrorKind,
+    CloseReason, ConnectError, Event, ListenError, ListenerId, Record, SendError, SendErrorKind,
     Transmitted, Unclaimed, UnclaimedKind, Verdict,
 };
 pub use engine::info::{ConnectionInfo, Counters, Held, Pool, SendView, StateCounts};

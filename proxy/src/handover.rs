@@ -4,7 +4,9 @@
 //! hash, which changes on retransmission, and `ethtool -X` moves flows on a NIC. A worker that
 //! finds no connection for a segment passes it on, by copy and through a bounded queue, before
 //! anybody answers RST. The [`Directory`] remembers which worker took a flow's SYN, so that a SYN
-//! sent again does not open a second connection elsewhere and a stray needs one hop.
+//! sent again does not open a second connection elsewhere and a stray needs one hop. A record of
+//! TIME-WAIT does not claim a segment either: a newer connection with the same two ends may live on
+//! another worker. It answers when the others have nothing.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +14,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use netstack::{FlowHash, Instant, Span, UnclaimedKind};
+use netstack::{FlowHash, Instant, Record, Span, UnclaimedKind};
 use rtrb::{Consumer, Producer, RingBuffer};
 use weir_io::Waker;
 
@@ -72,9 +74,14 @@ impl Directory {
         {
             return Owner::Other(claim.worker);
         }
-        let mine = Claim { tag: tag(flow), worker: me, second: second(now) };
-        slot.store(mine.pack(), Ordering::Relaxed);
+        self.take(flow, me, now);
         Owner::Mine
+    }
+
+    /// Takes the flow for `me`, whoever has it.
+    fn take(&self, flow: FlowHash, me: WorkerIndex, now: Instant) {
+        let mine = Claim { tag: tag(flow), worker: me, second: second(now) };
+        self.slot(flow).store(mine.pack(), Ordering::Relaxed);
     }
 
     /// The worker that last claimed the flow, however long ago, where that is still known.
@@ -143,8 +150,18 @@ fn tag(flow: FlowHash) -> u32 {
 pub(crate) struct Stray {
     /// The whole frame, copied out of the finder's UMEM.
     pub(crate) bytes: Box<[u8]>,
-    /// Workers that had no connection for it yet.
+    /// Where it has been.
+    pub(crate) trail: Trail,
+}
+
+/// Where a segment has been that no connection claimed so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Trail {
+    /// Workers that had no connection for it.
     pub(crate) asked: u8,
+    /// The first of them that has a record of its flow in TIME-WAIT: the answer is its to give when
+    /// nobody has a newer connection.
+    pub(crate) record_at: Option<WorkerIndex>,
 }
 
 /// A segment that no connection of the asking worker claims.
@@ -155,8 +172,10 @@ pub(crate) struct Question<'a> {
     pub(crate) kind: UnclaimedKind,
     /// Its flow, the same on every worker.
     pub(crate) flow: FlowHash,
-    /// Workers that had no connection for it before this one.
-    pub(crate) asked: u8,
+    /// What the asking worker still knows of that flow.
+    pub(crate) record: Record,
+    /// Where it was before.
+    pub(crate) trail: Trail,
 }
 
 /// What became of it.
@@ -217,15 +236,19 @@ impl Handover {
 
     /// Decides who answers an unclaimed segment, and copies it there if that is somebody else.
     pub(crate) fn pass(&mut self, question: &Question<'_>, now: Instant) -> Passed {
-        let Some(to) = self.destination(question, now) else {
+        let record_at = question.trail.record_at.or_else(|| self.record_here(question));
+        let Some(to) = self.destination(question, record_at, now) else {
+            if question.kind == UnclaimedKind::Syn {
+                self.directory.take(question.flow, self.me, now);
+            }
             return Passed::Stays;
         };
         let index = usize::from(to.0);
         let Some(Some(outgoing)) = self.outgoing.get_mut(index) else {
             return Passed::Stays;
         };
-        let asked = question.asked.saturating_add(1);
-        let copy = Stray { bytes: question.bytes.into(), asked };
+        let trail = Trail { asked: question.trail.asked.saturating_add(1), record_at };
+        let copy = Stray { bytes: question.bytes.into(), trail };
         match outgoing.queue.push(copy) {
             Ok(()) => {
                 outgoing.woken = false;
@@ -265,20 +288,33 @@ impl Handover {
         self.incoming.iter_mut().find_map(|queue| queue.pop().ok())
     }
 
-    fn destination(&self, question: &Question<'_>, now: Instant) -> Option<WorkerIndex> {
-        if usize::from(question.asked) + 1 >= self.outgoing.len() {
-            return None;
+    fn record_here(&self, question: &Question<'_>) -> Option<WorkerIndex> {
+        (question.record == Record::TimeWait).then_some(self.me)
+    }
+
+    /// Who should see a segment next; `None` if this worker answers it.
+    fn destination(
+        &self,
+        question: &Question<'_>,
+        record_at: Option<WorkerIndex>,
+        now: Instant,
+    ) -> Option<WorkerIndex> {
+        let Question { kind, flow, trail, .. } = *question;
+        if usize::from(trail.asked) + 1 >= self.outgoing.len() {
+            return record_at.filter(|at| *at != self.me);
         }
-        match question.kind {
-            UnclaimedKind::Syn => match self.directory.claim(question.flow, self.me, now) {
+        if kind == UnclaimedKind::Syn && record_at.is_none() {
+            return match self.directory.claim(flow, self.me, now) {
                 Owner::Mine => None,
                 Owner::Other(worker) => Some(worker),
-            },
-            UnclaimedKind::Segment | UnclaimedKind::IcmpError => {
-                let known =
-                    if question.asked == 0 { self.directory.owner(question.flow) } else { None };
-                known.filter(|owner| *owner != self.me).or_else(|| Some(self.neighbor()))
-            }
+            };
+        }
+        let known = if trail.asked == 0 { self.directory.owner(flow) } else { None };
+        match known {
+            // Nobody took the flow since the connection that the record is of.
+            Some(owner) if owner == self.me && record_at.is_some() => None,
+            Some(owner) if owner != self.me => Some(owner),
+            Some(_) | None => Some(self.neighbor()),
         }
     }
 

@@ -156,6 +156,18 @@ pub struct Unclaimed<F> {
     pub kind: UnclaimedKind,
     /// The flow it belongs to.
     pub flow: FlowHash,
+    /// What this engine still knows of that flow.
+    pub record: Record,
+}
+
+/// What is left of a flow that an unclaimed frame belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Nothing.
+    None,
+    /// A connection that is over, in TIME-WAIT. The frame may be of a newer one with the same two
+    /// ends, on another engine.
+    TimeWait,
 }
 
 /// What an unclaimed frame carries.

@@ -47,7 +47,7 @@ pub(super) struct HalfOpenEntry {
 /// A record and its timer.
 #[derive(Debug)]
 pub(super) struct TimeWaitEntry {
-    record: TimeWaitRecord,
+    pub(super) record: TimeWaitRecord,
     timer: TimerId,
 }
 

@@ -3,9 +3,10 @@
 use super::Engine;
 use super::demux::FlowHash;
 use super::drops::DropReason;
-use super::event::{Unclaimed, UnclaimedKind, Verdict};
+use super::event::{Record, Unclaimed, UnclaimedKind, Verdict};
 use super::flows::Flow;
 use super::payload::{Buffer, Frame};
+use super::time_wait::TimeWaitStep;
 use crate::tcp::header::Route;
 use crate::tcp::input::Incoming;
 use crate::tcp::segment::{Control, FourTuple, Segment};
@@ -39,27 +40,37 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 if segment.checksum == ChecksumFound::Partial {
                     self.counters.checksums_partial += 1;
                 }
-                let flow = self.find_flow(&segment.tuple);
-                if let Some(flow) = flow {
-                    self.deliver(now, flow, route, Incoming { segment, frame });
-                    return Verdict::Taken;
-                }
+                let record = match self.find_flow(&segment.tuple) {
+                    None => Record::None,
+                    Some(Flow::TimeWait(slot)) if !self.is_last_fin(slot, &segment) => {
+                        Record::TimeWait
+                    }
+                    Some(flow) => {
+                        self.deliver(now, flow, route, Incoming { segment, frame });
+                        return Verdict::Taken;
+                    }
+                };
                 let is_syn = segment.control == Control::Syn && segment.ack.is_none();
                 let kind = if is_syn { UnclaimedKind::Syn } else { UnclaimedKind::Segment };
-                self.unclaimed(frame, kind, &segment.tuple)
+                self.unclaimed(frame, kind, &segment.tuple, record)
             }
-            Parsed::IcmpError(error) => match self.find_flow(&error.tuple) {
-                Some(flow) => {
-                    self.deliver_error(now, flow, &error);
-                    Verdict::Taken
-                }
-                None => self.unclaimed(frame, UnclaimedKind::IcmpError, &error.tuple),
-            },
+            Parsed::IcmpError(error) => {
+                let record = match self.find_flow(&error.tuple) {
+                    None => Record::None,
+                    Some(Flow::TimeWait(_)) => Record::TimeWait,
+                    Some(flow) => {
+                        self.deliver_error(now, flow, &error);
+                        return Verdict::Taken;
+                    }
+                };
+                self.unclaimed(frame, UnclaimedKind::IcmpError, &error.tuple, record)
+            }
         }
     }
 
-    /// The final word on a frame that no engine claimed: a SYN goes to its listener, an
-    /// answer to a SYN cookie makes a connection, other segments are answered with RST.
+    /// The final word on a frame that no engine claimed: a record of TIME-WAIT answers it, a SYN
+    /// goes to its listener, an answer to a SYN cookie makes a connection, other segments are
+    /// answered with RST.
     pub fn handle_unclaimed(&mut self, now: Instant, frame: F) {
         let (parsed, frame) = self.parse(now, frame);
         let Some(frame) = frame else { return };
@@ -78,9 +89,21 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         }
     }
 
-    fn unclaimed(&self, frame: F, kind: UnclaimedKind, tuple: &FourTuple) -> Verdict<F> {
+    fn unclaimed(
+        &self,
+        frame: F,
+        kind: UnclaimedKind,
+        tuple: &FourTuple,
+        record: Record,
+    ) -> Verdict<F> {
         let flow: FlowHash = self.hasher.hash(tuple);
-        Verdict::Unclaimed(Unclaimed { frame, kind, flow })
+        Verdict::Unclaimed(Unclaimed { frame, kind, flow, record })
+    }
+
+    /// Whether a segment is the FIN that ended the connection of a record: it can't be of another.
+    fn is_last_fin(&self, slot: u32, segment: &Segment) -> bool {
+        let entry = self.time_wait.get_at(slot);
+        entry.is_some_and(|(_, entry)| entry.record.step(segment) == TimeWaitStep::Restart)
     }
 
     /// Parses a frame. The frame comes back unless it was used or dropped.

@@ -1,7 +1,7 @@
-use netstack::{FlowHash, Instant, Span, UnclaimedKind};
+use netstack::{FlowHash, Instant, Record, Span, UnclaimedKind};
 use weir_io::{Ring, RingConfig, Waker};
 
-use super::{Directory, Handover, Owner, Passed, Question, STRAYS_WAITING_MAX, WorkerIndex};
+use super::{Directory, Handover, Owner, Passed, Question, STRAYS_WAITING_MAX, Trail, WorkerIndex};
 
 const START: Instant = Instant::ORIGIN;
 const FLOW: FlowHash = FlowHash(0x1234_5678_9abc_def0);
@@ -15,12 +15,23 @@ fn three() -> (Vec<Handover>, Vec<Ring<Vec<u8>>>) {
     (Handover::connect(&wakers), rings)
 }
 
-fn segment(asked: u8) -> Question<'static> {
-    Question { bytes: b"frame", kind: UnclaimedKind::Segment, flow: FLOW, asked }
+fn segment(trail: Trail) -> Question<'static> {
+    let (kind, record) = (UnclaimedKind::Segment, Record::None);
+    Question { bytes: b"frame", kind, flow: FLOW, record, trail }
+}
+
+/// A segment that comes from the network.
+fn fresh() -> Question<'static> {
+    segment(Trail::default())
 }
 
 fn syn() -> Question<'static> {
-    Question { kind: UnclaimedKind::Syn, ..segment(0) }
+    Question { kind: UnclaimedKind::Syn, ..fresh() }
+}
+
+/// As `question`, where the asking worker has a record of TIME-WAIT.
+fn on_record(question: Question<'static>) -> Question<'static> {
+    Question { record: Record::TimeWait, ..question }
 }
 
 #[test]
@@ -52,7 +63,7 @@ fn repeated_syn_goes_to_the_worker_that_took_the_first() {
     assert_eq!(ends[2].pass(&syn(), START), Passed::Stays);
     assert_eq!(ends[0].pass(&syn(), START), Passed::On);
     let stray = ends[2].next().expect("worker 2 was handed it");
-    assert_eq!((&*stray.bytes, stray.asked), (&b"frame"[..], 1));
+    assert_eq!((&*stray.bytes, stray.trail.asked), (&b"frame"[..], 1));
     assert!(ends[1].next().is_none());
 }
 
@@ -74,7 +85,7 @@ fn every_worker_knows_that_one_has_sent_cookies() {
 fn stray_goes_to_the_owner_of_its_flow_at_once() {
     let (mut ends, _rings) = three();
     assert_eq!(ends[2].pass(&syn(), START), Passed::Stays);
-    assert_eq!(ends[0].pass(&segment(0), START), Passed::On);
+    assert_eq!(ends[0].pass(&fresh(), START), Passed::On);
     assert!(ends[1].next().is_none());
     assert!(ends[2].next().is_some());
 }
@@ -82,20 +93,60 @@ fn stray_goes_to_the_owner_of_its_flow_at_once() {
 #[test]
 fn stray_of_nobody_is_answered_when_all_were_asked() {
     let (mut ends, _rings) = three();
-    assert_eq!(ends[0].pass(&segment(0), START), Passed::On);
+    assert_eq!(ends[0].pass(&fresh(), START), Passed::On);
     let stray = ends[1].next().expect("the neighbour is asked");
-    assert_eq!(ends[1].pass(&segment(stray.asked), START), Passed::On);
+    assert_eq!(ends[1].pass(&segment(stray.trail), START), Passed::On);
     let stray = ends[2].next().expect("then its neighbour");
-    assert_eq!(ends[2].pass(&segment(stray.asked), START), Passed::Stays);
+    assert_eq!(ends[2].pass(&segment(stray.trail), START), Passed::Stays);
+}
+
+#[test]
+fn record_answers_at_once_where_nobody_took_the_flow_since() {
+    let (mut ends, _rings) = three();
+    assert_eq!(ends[0].pass(&syn(), START), Passed::Stays);
+    assert_eq!(ends[0].pass(&on_record(fresh()), START), Passed::Stays);
+    assert_eq!(ends[0].pass(&on_record(syn()), START), Passed::Stays);
+}
+
+#[test]
+fn record_leaves_a_segment_to_the_worker_that_took_the_flow_since() {
+    let (mut ends, _rings) = three();
+    assert_eq!(ends[2].pass(&syn(), START), Passed::Stays);
+    for question in [fresh(), syn()] {
+        assert_eq!(ends[0].pass(&on_record(question), START), Passed::On);
+        assert!(ends[2].next().is_some());
+    }
+}
+
+#[test]
+fn record_answers_when_nobody_has_a_newer_connection() {
+    let (mut ends, _rings) = three();
+    for question in [fresh(), syn()] {
+        let kind = question.kind;
+        let again = |trail| Question { kind, ..segment(trail) };
+        // The directory has forgotten the flow: another one took its slot.
+        ends[0].directory.take(FlowHash(FLOW.0 ^ 1 << 63), WorkerIndex(0), START);
+        assert_eq!(ends[1].pass(&on_record(question), START), Passed::On);
+        let stray = ends[2].next().expect("the neighbour is asked");
+        assert_eq!(ends[2].pass(&again(stray.trail), START), Passed::On);
+        let stray = ends[0].next().expect("then its neighbour");
+        assert_eq!(ends[0].pass(&again(stray.trail), START), Passed::On);
+        let stray = ends[1].next().expect("then it comes back to the record");
+        assert_eq!(ends[1].pass(&on_record(again(stray.trail)), START), Passed::Stays);
+        // The record may be over by then.
+        assert_eq!(ends[1].pass(&again(stray.trail), START), Passed::Stays);
+        let claimed = (kind == UnclaimedKind::Syn).then_some(WorkerIndex(1));
+        assert_eq!(ends[1].directory.owner(FLOW), claimed);
+    }
 }
 
 #[test]
 fn full_queue_says_so_and_takes_more_when_it_was_emptied() {
     let (mut ends, _rings) = three();
     for _ in 0..STRAYS_WAITING_MAX {
-        assert_eq!(ends[0].pass(&segment(0), START), Passed::On);
+        assert_eq!(ends[0].pass(&fresh(), START), Passed::On);
     }
-    assert_eq!(ends[0].pass(&segment(0), START), Passed::Full);
+    assert_eq!(ends[0].pass(&fresh(), START), Passed::Full);
     assert!(ends[1].next().is_some());
-    assert_eq!(ends[0].pass(&segment(0), START), Passed::On);
+    assert_eq!(ends[0].pass(&fresh(), START), Passed::On);
 }

@@ -4,19 +4,19 @@ use netstack::{Unclaimed, Verdict};
 use xdp::{Frame, Queue};
 
 use super::Context;
-use crate::handover::{Handover, Passed, Question, Stray};
+use crate::handover::{Handover, Passed, Question, Stray, Trail};
 use crate::tally::StrayFate;
 
 /// Passes an unclaimed segment on to the worker that may own it, or answers it.
-/// `asked`: workers that had no connection for it before.
+/// `trail`: where it was before.
 pub(super) fn settle(
     context: &mut Context,
     handover: &mut Handover,
     unclaimed: Unclaimed<Frame>,
-    asked: u8,
+    trail: Trail,
 ) {
-    let Unclaimed { frame, kind, flow } = unclaimed;
-    let question = Question { bytes: &frame, kind, flow, asked };
+    let Unclaimed { frame, kind, flow, record } = unclaimed;
+    let question = Question { bytes: &frame, kind, flow, record, trail };
     match handover.pass(&question, context.now) {
         Passed::Stays => answer(context, handover, frame),
         Passed::On => context.tally.stray(StrayFate::Passed),
@@ -49,7 +49,7 @@ pub(super) fn take(
     };
     context.tally.stray(StrayFate::Taken);
     if let Verdict::Unclaimed(unclaimed) = context.engine.handle_frame(context.now, frame) {
-        settle(context, handover, unclaimed, stray.asked);
+        settle(context, handover, unclaimed, stray.trail);
     }
 }
 

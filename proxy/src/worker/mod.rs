@@ -31,7 +31,7 @@ use self::types::Completion;
 use crate::clock::Clock;
 use crate::drain::Phase;
 use crate::ending::{Ending, Parting};
-use crate::handover::Handover;
+use crate::handover::{Handover, Trail};
 use crate::relay::Relay;
 use crate::session::{Session, Step};
 use crate::tally::Limit;
@@ -192,7 +192,7 @@ impl Worker {
         let Self { context, queue, handover, .. } = self;
         queue.receive(RECEIVE_BATCH, &mut |frame| {
             if let Verdict::Unclaimed(unclaimed) = context.engine.handle_frame(context.now, frame) {
-                handover_in::settle(context, handover, unclaimed, 0);
+                handover_in::settle(context, handover, unclaimed, Trail::default());
             }
         })
     }

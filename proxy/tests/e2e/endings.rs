@@ -160,7 +160,7 @@ fn what_a_client_sends_behind_the_servers_end_arrives_at_a_slow_server() {
 fn start() -> Edge {
     let certificates = vec![("www.pem", vec!["www.example", "down.example"])];
     let config = CONFIG.to_owned();
-    Edge::start(&Plan { config, certificates, ..Plan::default() })
+    Edge::start(&Plan { config, certificates, queues: 2, ..Plan::default() })
 }
 
 /// A backend that ends its connections as it is told.

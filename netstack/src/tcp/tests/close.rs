@@ -4,7 +4,9 @@ use super::host::{Host, Peer};
 use crate::tcp::segment::Control;
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::Timestamps;
-use crate::{CloseReason, ConnectionId, DropReason, Event, SendErrorKind, Span, TcpState};
+use crate::{
+    CloseReason, ConnectionId, DropReason, Event, Record, SendErrorKind, Span, TcpState, Verdict,
+};
 
 /// A server with one connection.
 fn connected() -> (Host, Peer, ConnectionId) {
@@ -199,6 +201,25 @@ fn time_wait_makes_room_for_a_newer_syn() {
     assert!(syn_ack.seq.after(last.seq), "numbers go on above the old ones");
     assert_eq!(host.engine.counters().time_wait_reused, 1);
     assert_eq!(host.engine.held().time_wait.count, 0);
+}
+
+#[test]
+fn time_wait_claims_nothing_but_the_fin_it_has_seen() {
+    let (mut host, mut peer, id) = connected();
+    finish(&mut host, &mut peer, id);
+    let fin = peer.flagged(Flags::ACK | Flags::FIN);
+    host.receive(fin.clone());
+    host.segments();
+    assert!(matches!(host.engine.handle_frame(host.now, fin), Verdict::Taken));
+    // A newer connection with the same two ends may be another engine's.
+    peer.seq += 1000;
+    for frame in [peer.flagged(Flags::SYN), peer.frame(b"of another"), peer.flagged(Flags::RST)] {
+        let Verdict::Unclaimed(unclaimed) = host.engine.handle_frame(host.now, frame) else {
+            panic!("the record took it");
+        };
+        assert_eq!(unclaimed.record, Record::TimeWait);
+    }
+    assert_eq!(host.engine.held().time_wait.count, 1);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Sizes and modes of a queue, and how they fit an interface.
 
+use kernel_version::KernelVersion;
+
 use crate::error::OpenError;
-use crate::kernel::{KernelVersion, MULTI_BUFFER};
+use crate::kernel::MULTI_BUFFER;
 use crate::socket::Buffers;
 use crate::sys;
 use crate::umem::ChunkSize;

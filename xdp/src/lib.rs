@@ -48,7 +48,6 @@ mod tests;
 pub use config::{Mode, QueueConfig};
 pub use counters::{DropReason, Drops, QueueCounters};
 pub use error::{AttachError, FilterError, OpenError};
-pub use kernel::KernelVersion;
 pub use probe::{Feature, Support, probe};
 pub use program::{Attach, AttachMode, Destination, Filter, Program, ProgramCounters, Reason};
 pub use queue::Queue;

@@ -6,9 +6,10 @@
 use std::io;
 use std::os::fd::AsFd;
 
+use kernel_version::KernelVersion;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
 
-use crate::kernel::{KernelVersion, NETDEV_FEATURES};
+use crate::kernel::NETDEV_FEATURES;
 use crate::netdev;
 use crate::syscall::{self, Name};
 

@@ -1,8 +1,9 @@
 //! What this kernel can do for packet I/O, and what weir does without.
 
+use kernel_version::KernelVersion;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use crate::kernel::{KernelVersion, MULTI_BUFFER, NETDEV_FEATURES, TX_BUDGET, TX_METADATA};
+use crate::kernel::{MULTI_BUFFER, NETDEV_FEATURES, TX_BUDGET, TX_METADATA};
 
 /// Whether a feature can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,9 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use aya::maps::{HashMap, Map, MapData, MapError, PerCpuArray, XskMap};
 use aya::programs::{ProgramError, Xdp, XdpMode};
 use aya::{Ebpf, EbpfError, EbpfLoader};
+use kernel_version::KernelVersion;
 
 use crate::error::{AttachError, FilterError};
-use crate::kernel::{KernelVersion, MULTI_BUFFER};
+use crate::kernel::MULTI_BUFFER;
 use crate::link::LinkFacts;
 use crate::queue::Queue;
 

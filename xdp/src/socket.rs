@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
+use kernel_version::KernelVersion;
 use rustix::io::Errno;
 use rustix::net::xdp::{
     SocketAddrXdp, SocketAddrXdpFlags, XdpOptionsFlags, XdpUmemReg, XdpUmemRegFlags,
@@ -13,7 +14,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 use rustix::process::{Resource, getrlimit};
 
 use crate::error::OpenError;
-use crate::kernel::{KernelVersion, TX_BUDGET};
+use crate::kernel::TX_BUDGET;
 use crate::ring::{RingLengths, Rings};
 use crate::sys;
 use crate::syscall;

@@ -1,6 +1,6 @@
 //! Sizes and limits of a ring and its buffers.
 
-use crate::probe::KernelVersion;
+use kernel_version::KernelVersion;
 
 /// Limits of a [`Ring`](crate::Ring).
 #[derive(Clone, Debug)]

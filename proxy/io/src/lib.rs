@@ -40,7 +40,7 @@ pub use error::{
     AddressError, ArmError, ConnectError, Full, OperationError, PeerError, PoolError, RingError,
 };
 pub use ops::OperationCounts;
-pub use probe::{Feature, KernelVersion, NotAVersion, Presence, probe};
+pub use probe::{Feature, Presence, probe};
 pub use ring::{Ring, RingCounters, RingMemory};
 pub use socket::Socket;
 pub use wait::{Waker, Watch};

@@ -1,61 +1,8 @@
 //! What this kernel's io_uring can do, and what is done where it can't.
 
-use std::fmt;
-use std::str::FromStr;
+use kernel_version::KernelVersion;
 
 use crate::ring::{KernelRing, Lengths, Setup};
-
-/// A kernel version, as far as features go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KernelVersion {
-    /// First number.
-    pub major: u32,
-    /// Second number.
-    pub minor: u32,
-}
-
-impl KernelVersion {
-    /// The environment variable that hides newer kernels' features, for tests.
-    pub const MAX_VARIABLE: &'static str = "WEIR_KERNEL_MAX";
-
-    /// A version by its two numbers.
-    pub const fn new(major: u32, minor: u32) -> Self {
-        Self { major, minor }
-    }
-
-    /// What [`MAX_VARIABLE`](Self::MAX_VARIABLE) says, if it is set and a version.
-    pub fn max_from_environment() -> Option<Self> {
-        std::env::var(Self::MAX_VARIABLE).ok()?.parse().ok()
-    }
-}
-
-impl fmt::Display for KernelVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
-
-/// Not of the form `major.minor`.
-#[derive(Debug, PartialEq, Eq)]
-pub struct NotAVersion;
-
-impl fmt::Display for NotAVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a kernel version is two numbers with a dot between")
-    }
-}
-
-impl std::error::Error for NotAVersion {}
-
-impl FromStr for KernelVersion {
-    type Err = NotAVersion;
-
-    fn from_str(text: &str) -> Result<Self, NotAVersion> {
-        let (major, minor) = text.split_once('.').ok_or(NotAVersion)?;
-        let number = |part: &str| part.parse().map_err(|_| NotAVersion);
-        Ok(Self { major: number(major)?, minor: number(minor)? })
-    }
-}
 
 /// Whether a feature can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

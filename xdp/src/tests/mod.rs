@@ -1,5 +1,4 @@
 //! Tests of what the public face does not show.
 
-mod kernel;
 mod netdev;
 mod umem;

@@ -3,10 +3,12 @@
 use std::io::Read;
 use std::time::Duration;
 
+use kernel_version::KernelVersion;
+
 use super::{assert_baseline, config, next, pair, receive, send};
 use crate::{
-    Address, ArmError, Class, Completion, ConnectError, KernelVersion, NotAVersion, Presence, Ring,
-    RingConfig, RingError, probe,
+    Address, ArmError, Class, Completion, ConnectError, Presence, Ring, RingConfig, RingError,
+    probe,
 };
 
 #[test]
@@ -82,15 +84,6 @@ fn limits_out_of_range_are_refused() {
     let path = Address::Unix("/".repeat(200).into());
     let mut ring: Ring<Vec<u8>> = Ring::new(&config()).expect("a ring");
     assert!(matches!(ring.connect(&path, 1), Err(ConnectError::Path)));
-}
-
-#[test]
-fn kernel_versions_are_two_numbers() {
-    assert_eq!("6.1".parse(), Ok(KernelVersion::new(6, 1)));
-    assert!(KernelVersion::new(6, 9) < KernelVersion::new(6, 10));
-    for wrong in ["", "6", "6.", ".1", "6.1.2", "six.one"] {
-        assert_eq!(wrong.parse::<KernelVersion>(), Err(NotAVersion), "{wrong:?}");
-    }
 }
 
 #[test]

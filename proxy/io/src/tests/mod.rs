@@ -12,11 +12,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use kernel_version::KernelVersion;
 use stable_deref_trait::StableDeref;
 
 use crate::{
-    Address, BufferCounts, Class, Completion, Entries, KernelVersion, PoolConfig, RecordBuffer,
-    Ring, RingConfig, Socket,
+    Address, BufferCounts, Class, Completion, Entries, PoolConfig, RecordBuffer, Ring, RingConfig,
+    Socket,
 };
 
 /// What the tests send from.

@@ -80,6 +80,11 @@ impl Ledger {
         self.pools.iter().position(|pool| pool == name).map(PoolId)
     }
 
+    /// Every pool, in the order of declaration.
+    pub fn pools(&self) -> impl Iterator<Item = PoolId> {
+        (0..self.pools.len()).map(PoolId)
+    }
+
     /// Says what a thread holds of a pool.
     pub fn set(&self, shard: &Shard, pool: PoolId, bytes: Bytes) {
         shard.set(self.touched.at(&[pool.0]), gauge_of(bytes.touched));

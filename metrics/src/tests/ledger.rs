@@ -35,6 +35,14 @@ fn pools_and_the_unaccounted_are_the_resident_memory_within_a_scrape() {
 }
 
 #[test]
+fn pools_come_in_the_order_of_declaration() {
+    let mut catalogue = Catalogue::new("weir");
+    let ledger = Ledger::declare(&mut catalogue, &["frames", "tcbs"]).expect("declared");
+    let named = ["frames", "tcbs"].map(|name| ledger.pool(name).expect("declared"));
+    assert_eq!(ledger.pools().collect::<Vec<_>>(), named);
+}
+
+#[test]
 fn report_says_the_same() {
     let mut catalogue = Catalogue::new("weir");
     let ledger = Ledger::declare(&mut catalogue, &["frames", "tcbs"]).expect("declared");

@@ -26,6 +26,7 @@ use xdp::Queue;
 
 use self::control::Drained;
 use self::link::RingLink;
+use self::publish::Pace;
 use self::sessions::{Entry, Queued, Sessions};
 use self::types::Completion;
 use crate::clock::Clock;
@@ -73,8 +74,8 @@ pub(crate) struct Worker {
     clock: Clock,
     /// The last turn that had work.
     worked_at: Instant,
-    /// When the rooms' counters were last copied to the metrics.
-    published_at: Instant,
+    /// When the rooms' counters are copied to the metrics.
+    pace: Pace,
     /// What the last transmit came to.
     transmitted: Transmitted,
     /// Whether the link took frames at the last flush.
@@ -112,7 +113,7 @@ impl Worker {
             sessions: Sessions::new(context.now),
             negotiating: VecDeque::new(),
             worked_at: context.now,
-            published_at: context.now,
+            pace: Pace::default(),
             transmitted: Transmitted::Done,
             flushed: Flushed::Done,
             context,
@@ -136,10 +137,11 @@ impl Worker {
             self.context.now = self.clock.now();
             let turn = self.turn();
             if self.is_done() {
+                self.publish();
                 return Ok(());
             }
             let wait = self.wait(turn);
-            self.publish_if_due(wait);
+            let wait = self.publish_if_due(wait);
             self.context.ring.turn(wait)?;
         }
     }

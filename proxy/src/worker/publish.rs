@@ -1,18 +1,22 @@
 //! What the rooms count themselves, copied to the metrics.
 //!
-//! The engine, the queue and the ring have plain counters. They are copied before the worker
-//! sleeps, and every [`INTERVAL`] while it doesn't: a scrape reads cells and stops nobody.
+//! The engine, the queue and the ring have plain counters. They are copied once in [`INTERVAL`] as
+//! long as something happens, and once more behind the last thing that did: a scrape reads cells and
+//! stops nobody.
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 use metrics::{Bytes, Shard};
-use netstack::{DropReason, Span};
+use netstack::{DropReason, Instant, Span};
 use weir_io::{BufferCounts, Class, OperationCounts};
 
 use super::Worker;
 use crate::catalogue::{DIRECTION_IN, DIRECTION_OUT, Families};
 
-/// The longest that a busy worker's counters may lag behind.
+/// The longest that the metrics lag behind, and the least between two copies.
 const INTERVAL: Span = Span::from_millis(100);
 
 /// What made a segment be sent again, in the order of the series.
@@ -35,17 +39,59 @@ pub(crate) const POOLS: [&str; 13] = [
     "sessions",
 ];
 
-impl Worker {
-    /// Copies the counters if the worker is about to sleep, or has not done so for a while.
-    pub(super) fn publish_if_due(&mut self, wait: Option<Duration>) {
-        let sleeps = wait != Some(Duration::ZERO);
-        if sleeps || self.context.now.since(self.published_at) >= INTERVAL {
-            self.published_at = self.context.now;
-            self.publish_tcp();
-            self.publish_xdp();
-            self.publish_held();
-            self.publish_memory();
+/// When to copy. It is asked before every wait: either the copy is made there, or the wait ends when
+/// it may be, so that a worker sleeps without end only with nothing left to tell.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// The last copy; `None`: there was none.
+    last: Option<Instant>,
+}
+
+/// What [`Pace`] says before a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+enum Copying {
+    /// To be done now.
+    Due,
+    /// Too early: the wait must be no longer than this.
+    In(Span),
+}
+
+impl Pace {
+    /// Whether it is time, at `now`. If so, it is taken for done.
+    fn ask(&mut self, now: Instant) -> Copying {
+        let early = self.last.map(|last| last + INTERVAL).filter(|due| now < *due);
+        match early {
+            Some(due) => Copying::In(due.since(now)),
+            None => {
+                self.last = Some(now);
+                Copying::Due
+            }
         }
+    }
+}
+
+impl Worker {
+    /// Copies the counters if it is time. Else, a part of `wait`, behind which it is.
+    pub(super) fn publish_if_due(&mut self, wait: Option<Duration>) -> Option<Duration> {
+        match self.pace.ask(self.context.now) {
+            Copying::Due => {
+                self.publish();
+                wait
+            }
+            Copying::In(rest) => {
+                let rest = Duration::from_nanos(rest.as_nanos());
+                Some(wait.map_or(rest, |wait| wait.min(rest)))
+            }
+        }
+    }
+
+    /// Copies the counters.
+    pub(super) fn publish(&self) {
+        self.publish_tcp();
+        self.publish_xdp();
+        self.publish_held();
+        self.publish_memory();
     }
 
     fn publish_tcp(&self) {
@@ -74,14 +120,15 @@ impl Worker {
 
     /// Connections by listener and state. A listener may have several addresses.
     fn publish_states(&self, families: &Families, shard: &Shard) {
+        // The addresses of a listener follow one another.
         let listeners = self.context.listeners();
-        for listening in listeners {
-            let same = listeners.iter().filter(|other| other.position == listening.position);
-            let counts: Vec<_> =
-                same.filter_map(|other| self.context.engine.state_counts(other.id)).collect();
+        for same in listeners.chunk_by(|one, next| one.position == next.position) {
+            let Some(position) = same.first().map(|listening| listening.position) else { continue };
             for state in netstack::TcpState::ALL {
-                let count: u32 = counts.iter().map(|counts| counts.get(state)).sum();
-                let id = families.tcp.connections.at(&[listening.position.0, state.index()]);
+                let counts =
+                    same.iter().filter_map(|other| self.context.engine.state_counts(other.id));
+                let count: u32 = counts.map(|counts| counts.get(state)).sum();
+                let id = families.tcp.connections.at(&[position.0, state.index()]);
                 shard.set(id, i64::from(count));
             }
         }
@@ -157,7 +204,7 @@ impl Worker {
             let memory = self.context.ring.pool().memory(class);
             Bytes { reserved: memory.reserved_bytes, touched: memory.touched_bytes }
         };
-        let pools = [
+        let pools: [Bytes; POOLS.len()] = [
             // The kernel pins the UMEM: all of it is resident.
             used(umem.frames_bytes),
             used(umem.bookkeeping_bytes + umem.jumbos_bytes),
@@ -173,10 +220,9 @@ impl Worker {
             used(other.iter().map(|pool| pool.bytes).sum()),
             used(self.sessions.bytes()),
         ];
-        for (name, bytes) in POOLS.into_iter().zip(pools) {
-            if let Some(pool) = families.memory.pool(name) {
-                families.memory.set(shard, pool, bytes);
-            }
+        // The ledger was declared with POOLS.
+        for (pool, bytes) in families.memory.pools().zip(pools) {
+            families.memory.set(shard, pool, bytes);
         }
     }
 }

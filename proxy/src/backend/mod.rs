@@ -1,5 +1,6 @@
 //! Backends: pools of servers and the choice among them.
 
+pub(crate) mod failures;
 pub(crate) mod pick;
 pub(crate) mod pool;
 pub(crate) mod socket;

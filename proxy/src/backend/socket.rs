@@ -1,7 +1,6 @@
 //! A relay's way to its backend over kernel sockets: which server, and how far the connect is.
 
 use netstack::{ConnectionId, Instant};
-use tracing::warn;
 use weir_io::{ConnectError, OperationError, Socket};
 
 use super::pick::{Picked, Tried};
@@ -115,8 +114,9 @@ impl BackendSocket {
                     return Connect::Later;
                 }
                 Err(error) => {
-                    context.tally.backend_connect(BackendResult::Resource);
-                    warn!(pool = %pool.name, server = %server.name, %error, "connect not begun");
+                    let result = BackendResult::Resource;
+                    context.tally.backend_connect(result);
+                    context.failures.report(context.now, (pool, server), result, &error);
                     self.tried.insert(position);
                 }
             }
@@ -145,9 +145,9 @@ impl BackendSocket {
             Err(error) => {
                 let result = BackendResult::from(&error);
                 context.tally.backend_connect(result);
-                let server = pool.servers.get(attempt.position).map(|server| server.name.as_str());
-                let result = result.name();
-                warn!(pool = %pool.name, server, result, %error, "backend not connected");
+                if let Some(server) = pool.servers.get(attempt.position) {
+                    context.failures.report(context.now, (pool, server), result, &error);
+                }
                 self.tried.insert(attempt.position);
                 context.ring.close(attempt.socket);
                 Connected::TryNext

@@ -7,6 +7,7 @@ use netstack::{ConnectionId, Instant, ListenerId, SendErrorKind, Span};
 use weir_io::Class;
 
 use super::types::{Engine, RecordBuffer, Ring};
+use crate::backend::failures::Failures;
 use crate::backend::pick::Picker;
 use crate::clock::span;
 use crate::config::snapshot::{Listener, Snapshot, Timeouts};
@@ -56,6 +57,8 @@ pub(crate) struct Context {
     pub(crate) picker: Picker,
     /// What is counted.
     pub(crate) tally: Tally,
+    /// Connects that failed, as far as the log is concerned.
+    pub(crate) failures: Failures,
     /// How long anything may take.
     pub(crate) deadlines: Deadlines,
     snapshot: Arc<Snapshot>,
@@ -100,7 +103,8 @@ impl Context {
         let Rooms { engine, ring, tally, picker } = rooms;
         let deadlines = Deadlines::from(&snapshot.timeouts);
         let held_up = HashSet::new();
-        Self { now, engine, ring, picker, tally, deadlines, snapshot, listeners, held_up }
+        let failures = Failures::new();
+        Self { now, engine, ring, picker, tally, failures, deadlines, snapshot, listeners, held_up }
     }
 
     /// Goes on under another configuration. Sessions keep the virtual host that they have.

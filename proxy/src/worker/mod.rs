@@ -174,10 +174,11 @@ impl Worker {
         }
         let engine = self.context.engine.poll_timeout();
         let sessions = self.sessions.next_expiry();
+        let failures = self.context.failures.next_expiry();
         // What was short may come back without an event; a link that is down comes up without one.
         let again = self.context.holds_up() || self.flushed == Flushed::Failed;
         let again = again.then(|| self.context.now + LOOK_AGAIN);
-        let until = engine.into_iter().chain(sessions).chain(again).min()?;
+        let until = engine.into_iter().chain(sessions).chain(failures).chain(again).min()?;
         let now = self.clock.now();
         Some(Duration::from_nanos(until.since(now).as_nanos()))
     }
@@ -325,7 +326,7 @@ impl Worker {
                 }
             });
         }
-        fired
+        fired + self.context.failures.tell(now)
     }
 
     /// Sessions that waited for buffers, operation slots or frames try again.

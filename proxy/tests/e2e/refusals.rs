@@ -145,6 +145,26 @@ fn a_backend_that_refuses_ends_the_connection_with_the_reason_in_log_and_metrics
 }
 
 #[test]
+fn a_server_that_fails_again_and_again_is_one_line_and_a_number() {
+    const CONNECTIONS: usize = 30;
+
+    let edge = edge_before("[\"127.0.0.1:8080\"]");
+    for _ in 0..CONNECTIONS {
+        tls::get(&mut tls::connect(&edge, "www.example")).expect_err("nobody is there");
+    }
+    edge.wait_for_count(&connects("refused"), CONNECTIONS);
+    let told = |log: &str| -> Option<usize> {
+        let count = |line: &str| line.rsplit_once("count=")?.1.trim().parse::<usize>().ok();
+        let lines = log.lines().filter(|line| line.contains("server=\"127.0.0.1:8080\""));
+        lines.map(|line| if line.contains("more connects") { count(line) } else { Some(1) }).sum()
+    };
+    let all = wait_until(LIMIT, "all to be told", || told(&edge.log()) == Some(CONNECTIONS));
+    assert!(all.is_ok(), "{:?} are told:\n{}", told(&edge.log()), edge.log());
+    let lines = edge.log().matches("backend not connected").count();
+    assert!(lines <= CONNECTIONS / 10, "{lines} lines about the same:\n{}", edge.log());
+}
+
+#[test]
 fn another_server_of_the_pool_takes_over_from_one_that_refuses() {
     let edge = edge_before("[\"127.0.0.1:8081\", \"127.0.0.1:8080\"]");
     let _server = nginx(&edge.host, &[SERVER]);

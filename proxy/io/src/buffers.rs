@@ -21,6 +21,7 @@ use stable_deref_trait::StableDeref;
 
 use crate::config::PoolConfig;
 use crate::error::PoolError;
+use crate::free_list::FreeList;
 
 /// Bytes before the payload: a TLS record's header, TLS 1.2's explicit nonce included.
 ///
@@ -117,9 +118,10 @@ pub struct BufferCounts {
 pub struct PoolMemory {
     /// Address space mapped.
     pub reserved_bytes: u64,
-    /// High water of what was used: the distinct buffers that were ever handed out or received
-    /// into, times their size. A buffer that waits in the kernel's ring for its first byte is not
-    /// touched; one that took a single byte counts in full.
+    /// What was used: the distinct buffers that were handed out or received into since they last gave
+    /// their memory back, times their size. A buffer that waits in the kernel's ring for its first
+    /// byte is not touched; one that took a single byte counts in full. Of a page that two buffers
+    /// share, the idle one's part stays resident, uncounted, until the other is idle too.
     pub touched_bytes: u64,
 }
 
@@ -170,8 +172,28 @@ impl BufferPool {
         let stride = class.stride_bytes() as u64;
         PoolMemory {
             reserved_bytes: stride * group.total as u64,
-            touched_bytes: stride * group.lists.borrow().touched as u64,
+            touched_bytes: stride * group.lists.borrow().touched() as u64,
         }
+    }
+
+    /// How many free buffers could give their memory back if they stay idle: a few always keep it.
+    pub fn spare(&self) -> usize {
+        self.groups.iter().map(|group| group.lists.borrow().spare()).sum()
+    }
+
+    /// From here on it is noted which buffers are idle.
+    pub fn begin_period(&self) {
+        self.groups.iter().for_each(|group| group.lists.borrow_mut().begin_period());
+    }
+
+    /// Gives the memory of buffers that were idle since the period began back to the kernel, up to
+    /// `most` of each class. Returns how many are left to be given back.
+    pub fn give_back_idle(&self, most: usize) -> usize {
+        let left = |group: &Group| {
+            group.give_back_idle(most);
+            group.lists.borrow().idle()
+        };
+        self.groups.iter().map(left).sum()
     }
 
     fn group(&self, class: Class) -> &Group {
@@ -271,7 +293,7 @@ unsafe impl StableDeref for RecordBuffer {}
 
 impl Drop for RecordBuffer {
     fn drop(&mut self) {
-        self.pool.group(self.class).lists.borrow_mut().recycled.push(self.index);
+        self.pool.group(self.class).lists.borrow_mut().put(self.index);
     }
 }
 
@@ -316,7 +338,7 @@ struct Group {
     class: Class,
     total: usize,
     memory: Mapping,
-    lists: RefCell<Lists>,
+    lists: RefCell<FreeList>,
     /// Entries lent to the kernel.
     kernel: Cell<usize>,
 }
@@ -332,65 +354,54 @@ impl Group {
             class,
             total,
             memory,
-            lists: RefCell::new(Lists::new(total)),
+            lists: RefCell::new(FreeList::new(total)),
             kernel: Cell::new(0),
         })
     }
 
     fn free_len(&self) -> usize {
-        let lists = self.lists.borrow();
-        lists.recycled.len() + (self.total - lists.fresh)
+        self.lists.borrow().len()
     }
 
-    /// The most recently freed entry first: what is warm and touched is used again.
     fn take_free(&self) -> Option<u16> {
+        self.lists.borrow_mut().take()
+    }
+
+    /// Up to `most` idle entries give their memory back.
+    fn give_back_idle(&self, most: usize) {
         let mut lists = self.lists.borrow_mut();
-        if let Some(index) = lists.recycled.pop() {
-            return Some(index);
+        let mut entries: Vec<_> =
+            std::iter::from_fn(|| lists.next_idle()).take(most).map(usize::from).collect();
+        // SAFETY: the pages hold only entries that are cold, so that they are
+        // free: no record buffer refers to them, and the kernel was lent none of them. The list is
+        // borrowed meanwhile, so that none is taken.
+        let give_back = |pages: &Range<usize>| unsafe { self.memory.give_back(pages) };
+        // Pages that follow one another go together.
+        entries.sort_unstable();
+        let (stride, page) = (self.class.stride_bytes(), self.memory.page_bytes);
+        let mut run = 0..0;
+        for entry in entries {
+            let bytes = entry * stride..(entry + 1) * stride;
+            for number in bytes.start / page..bytes.end.div_ceil(page) {
+                let last = ((number + 1) * page - 1) / stride;
+                let idle = lists.are_cold(number * page / stride, last.min(self.total - 1));
+                if number < run.end || !idle {
+                    continue;
+                }
+                if number > run.end {
+                    give_back(&run);
+                    run.start = number;
+                }
+                run.end = number + 1;
+            }
         }
-        if lists.fresh == self.total {
-            return None;
-        }
-        let index = u16::try_from(lists.fresh).expect("a class has at most 65,536 entries");
-        lists.fresh += 1;
-        Some(index)
+        give_back(&run);
     }
 
     fn entry(&self, index: u16) -> NonNull<u8> {
         assert!(usize::from(index) < self.total, "entry belongs to the class");
         // SAFETY: the mapping holds `total` strides and the index was checked just now.
         unsafe { self.memory.start.add(usize::from(index) * self.class.stride_bytes()) }
-    }
-}
-
-/// Free entries of a class, and which were ever used.
-struct Lists {
-    /// Freed entries, the latest on top.
-    recycled: Vec<u16>,
-    /// Entries from here on were never handed out.
-    fresh: usize,
-    /// A bit for each entry that was used.
-    used: Vec<u64>,
-    /// Set bits in `used`.
-    touched: usize,
-}
-
-impl Lists {
-    fn new(total: usize) -> Self {
-        Self {
-            recycled: Vec::with_capacity(total),
-            fresh: 0,
-            used: vec![0; total.div_ceil(64)],
-            touched: 0,
-        }
-    }
-
-    fn touch(&mut self, index: u16) {
-        let (word, bit) = (usize::from(index) / 64, 1 << (index % 64));
-        if self.used[word] & bit == 0 {
-            self.used[word] |= bit;
-            self.touched += 1;
-        }
     }
 }
 
@@ -471,7 +482,7 @@ impl ProvidedRing {
             let position = self.tail.get().wrapping_sub(back);
             // SAFETY: the position is masked into the mapping, and the kernel no longer uses it.
             let index = unsafe { (*self.slot(position)).bid() };
-            lists.recycled.push(index);
+            lists.put(index);
         }
     }
 
@@ -512,6 +523,7 @@ impl ProvidedRing {
 struct Mapping {
     start: NonNull<u8>,
     len: usize,
+    page_bytes: usize,
 }
 
 impl Mapping {
@@ -531,7 +543,28 @@ impl Mapping {
         let _refused: rustix::io::Result<()> =
             unsafe { rustix::mm::madvise(start, len, Advice::LinuxNoHugepage) };
         let start = NonNull::new(start.cast::<u8>()).expect("a mapping is never at address zero");
-        Ok(Self { start, len })
+        Ok(Self { start, len, page_bytes: rustix::param::page_size() })
+    }
+
+    /// Gives pages back to the kernel, by their numbers: they read as zeros from then on.
+    ///
+    /// # Safety
+    ///
+    /// Nobody has a reference into them or lent them to the kernel, and nobody counts on what they
+    /// hold.
+    unsafe fn give_back(&self, pages: &Range<usize>) {
+        let (start, end) = (pages.start * self.page_bytes, pages.end * self.page_bytes);
+        let len = end.min(self.len).saturating_sub(start);
+        if len == 0 {
+            return;
+        }
+        // SAFETY: the pages lie within the mapping, whose start is that of a page, and the caller
+        // vouches for what they hold.
+        let result = unsafe {
+            let start = self.start.as_ptr().add(start).cast();
+            rustix::mm::madvise(start, len, Advice::LinuxDontNeed)
+        };
+        debug_assert!(result.is_ok(), "giving back what was mapped: {result:?}");
     }
 }
 

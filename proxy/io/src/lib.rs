@@ -20,6 +20,7 @@ mod buffers;
 mod completion;
 mod config;
 mod error;
+mod free_list;
 mod ops;
 mod probe;
 mod ring;

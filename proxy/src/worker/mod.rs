@@ -14,6 +14,7 @@ mod rows;
 mod sessions;
 mod setup;
 pub(crate) mod types;
+mod upkeep;
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +30,7 @@ use self::link::RingLink;
 use self::publish::Pace;
 use self::sessions::{Entry, Queued, Sessions};
 use self::types::Completion;
+use self::upkeep::Upkeep;
 use crate::clock::Clock;
 use crate::drain::Phase;
 use crate::ending::{Ending, Parting};
@@ -76,6 +78,8 @@ pub(crate) struct Worker {
     worked_at: Instant,
     /// When the rooms' counters are copied to the metrics.
     pace: Pace,
+    /// Gives idle memory back.
+    upkeep: Upkeep,
     /// What the last transmit came to.
     transmitted: Transmitted,
     /// Whether the link took frames at the last flush.
@@ -114,6 +118,7 @@ impl Worker {
             negotiating: VecDeque::new(),
             worked_at: context.now,
             pace: Pace::default(),
+            upkeep: Upkeep::default(),
             transmitted: Transmitted::Done,
             flushed: Flushed::Done,
             context,
@@ -160,6 +165,7 @@ impl Worker {
         }
         self.transmit();
         self.handover.wake();
+        self.upkeep.look(self.context.now, self.context.ring.pool());
         if worked { Turn::Worked } else { Turn::Idle }
     }
 
@@ -175,10 +181,12 @@ impl Worker {
         let engine = self.context.engine.poll_timeout();
         let sessions = self.sessions.next_expiry();
         let failures = self.context.failures.next_expiry();
+        let upkeep = self.upkeep.next_expiry();
         // What was short may come back without an event; a link that is down comes up without one.
         let again = self.context.holds_up() || self.flushed == Flushed::Failed;
         let again = again.then(|| self.context.now + LOOK_AGAIN);
-        let until = engine.into_iter().chain(sessions).chain(failures).chain(again).min()?;
+        let others = sessions.into_iter().chain(failures).chain(upkeep).chain(again);
+        let until = engine.into_iter().chain(others).min()?;
         let now = self.clock.now();
         Some(Duration::from_nanos(until.since(now).as_nanos()))
     }

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod cancel;
+mod idle;
 mod limits;
 mod teardown;
 mod transfer;
@@ -37,7 +38,12 @@ fn config() -> RingConfig {
 }
 
 fn ring() -> Ring<Bytes> {
-    Ring::new(&config()).expect("a ring")
+    ring_of(config().pool)
+}
+
+/// A small ring with these buffers.
+fn ring_of(pool: PoolConfig) -> Ring<Bytes> {
+    Ring::new(&RingConfig { pool, ..config() }).expect("a ring")
 }
 
 /// The next completion, waited for.

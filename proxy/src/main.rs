@@ -16,6 +16,7 @@ mod ending;
 mod fault;
 mod handover;
 mod logging;
+mod notify;
 mod relay;
 mod run;
 mod session;

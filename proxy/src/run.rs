@@ -20,6 +20,7 @@ use crate::catalogue::{Facts, Families, LabelValues};
 use crate::config::{Loader, Snapshot};
 use crate::crew::{self, Crew};
 use crate::drain::{Lifecycle, Phase};
+use crate::notify::Notifier;
 use crate::worker::{Place, StartError};
 
 /// Serves `snapshot`, which `loader` has just loaded, until a signal ends it.
@@ -42,6 +43,7 @@ pub(crate) fn run(loader: Loader, snapshot: Arc<Snapshot>) -> Result<(), RunErro
     let (families, registry, shards) = meter(&snapshot, &places, facts)?;
     let crew = Crew::launch(&snapshot, places, &families, shards.workers)?;
     let (threads, workers) = crew.start(&shared, &lifecycle);
+    let notifier = Arc::new(Notifier::from_environment());
     let control = ControlPlane::start(Parts {
         loader,
         snapshot: shared,
@@ -49,6 +51,7 @@ pub(crate) fn run(loader: Loader, snapshot: Arc<Snapshot>) -> Result<(), RunErro
         workers: workers.clone(),
         exposition: Arc::new(registry),
         reload_facts,
+        notifier: Arc::clone(&notifier),
     });
     // All that needs them is open; each thread has given up its own.
     capabilities::drop_all();
@@ -61,6 +64,7 @@ pub(crate) fn run(loader: Loader, snapshot: Arc<Snapshot>) -> Result<(), RunErro
         }
     };
     lifecycle.advance(Phase::Ready);
+    notifier.ready();
     info!(workers = threads.len(), metrics = ?control.metrics_address(), "ready");
     let outcome = crew::join(threads, &lifecycle, &workers);
     drop(control);

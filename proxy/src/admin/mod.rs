@@ -27,6 +27,7 @@ use tokio::sync::oneshot;
 use crate::config::snapshot::MetricsEndpoint;
 use crate::config::{Loader, Snapshot};
 use crate::drain::Lifecycle;
+use crate::notify::Notifier;
 use crate::tickets::TicketKeys;
 use reload::{ReloadFacts, Reloader};
 use socket::{AdminSocket, Verbs};
@@ -57,6 +58,8 @@ pub(crate) struct Parts {
     pub(crate) exposition: Arc<dyn Exposition>,
     /// Facts about reloads, which the metrics show.
     pub(crate) reload_facts: Arc<ReloadFacts>,
+    /// Who is told of reloads and the end.
+    pub(crate) notifier: Arc<Notifier>,
 }
 
 /// The running control plane. Dropped, it ends; its sockets are gone then.
@@ -142,11 +145,16 @@ fn bind_metrics(endpoint: MetricsEndpoint) -> Result<(TcpListener, MetricsEndpoi
 }
 
 fn serve(runtime: &Runtime, parts: Parts, servers: Servers, stopped: oneshot::Receiver<()>) {
-    let Parts { loader, snapshot, lifecycle, workers, exposition, reload_facts } = parts;
+    let Parts { loader, snapshot, lifecycle, workers, exposition, reload_facts, notifier } = parts;
     let Servers { metrics, socket, signals } = servers;
     let tickets = Arc::clone(loader.tickets());
-    let reloader =
-        Arc::new(Reloader::new(loader, Arc::clone(&snapshot), workers.clone(), reload_facts));
+    let reloader = Arc::new(Reloader::new(
+        loader,
+        Arc::clone(&snapshot),
+        workers.clone(),
+        reload_facts,
+        Arc::clone(&notifier),
+    ));
     runtime.block_on(async move {
         if let Some((listener, endpoint)) = metrics {
             let pages = http::Pages {
@@ -171,7 +179,7 @@ fn serve(runtime: &Runtime, parts: Parts, servers: Servers, stopped: oneshot::Re
             tokio::spawn(async move { log_end("admin socket", &socket.serve(verbs).await) });
         }
         tokio::spawn(rotate_tickets(tickets, Arc::clone(&snapshot)));
-        signals.spawn(signals::Actions { reloader, snapshot, lifecycle, workers });
+        signals.spawn(signals::Actions { reloader, snapshot, lifecycle, workers, notifier });
         // An error means that the other end was dropped: the same.
         stopped.await.unwrap_or_default();
     });

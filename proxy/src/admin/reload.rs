@@ -12,6 +12,7 @@ use crate::config::problem::Severity;
 use crate::config::report::Report;
 use crate::config::snapshot::Listener;
 use crate::config::{Loader, Snapshot};
+use crate::notify::{self, Notifier};
 
 /// What a reload needs; shared by the signal and the admin socket.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Reloader {
     snapshot: Arc<ArcSwap<Snapshot>>,
     workers: ControlHandle,
     facts: Arc<ReloadFacts>,
+    notifier: Arc<Notifier>,
 }
 
 /// What metrics say about reloads.
@@ -71,8 +73,9 @@ impl Reloader {
         snapshot: Arc<ArcSwap<Snapshot>>,
         workers: ControlHandle,
         facts: Arc<ReloadFacts>,
+        notifier: Arc<Notifier>,
     ) -> Self {
-        Self { loader: Mutex::new(loader), snapshot, workers, facts }
+        Self { loader: Mutex::new(loader), snapshot, workers, facts, notifier }
     }
 
     /// Reads the configuration again. New connections see it, established ones go on as they are.
@@ -80,18 +83,22 @@ impl Reloader {
     /// # Errors
     /// What is wrong with it; nothing has changed then.
     pub(crate) fn reload(&self, now: SystemTime) -> Result<Reloaded, Report> {
-        let loaded = self.loader.lock().unwrap_or_else(PoisonError::into_inner).load(now);
-        match loaded {
+        // Held to the end: what is said of two reloads does not mix.
+        let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        self.notifier.reloading();
+        match loader.load(now) {
             Ok(loaded) => {
                 let before = self.snapshot.swap(Arc::clone(&loaded.snapshot));
                 self.workers.wake_all();
                 self.facts.succeeded(now);
+                self.notifier.reloaded(notify::Reload::Done);
                 let at_next_start = at_next_start(&before, &loaded.snapshot);
                 log_success(&loaded.snapshot, &loaded.warnings, &at_next_start);
                 Ok(Reloaded { warnings: loaded.warnings, at_next_start })
             }
             Err(report) => {
                 self.facts.successful.store(false, Ordering::Relaxed);
+                self.notifier.reloaded(notify::Reload::Refused);
                 log_failure(&report);
                 Err(report)
             }
@@ -110,7 +117,10 @@ fn log_success(snapshot: &Snapshot, warnings: &Report, at_next_start: &[&str]) {
         tracing::warn!("{warning}");
     }
     for setting in at_next_start {
-        tracing::warn!(setting, "the change takes effect at the next start");
+        tracing::warn!(
+            setting,
+            "the change takes effect at the next start: restart weir to apply it"
+        );
     }
 }
 
@@ -163,7 +173,7 @@ impl fmt::Display for Reloaded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("reloaded")?;
         for setting in &self.at_next_start {
-            write!(f, "\n{setting} takes effect at the next start")?;
+            write!(f, "\n{setting} takes effect at the next start: restart weir to apply it")?;
         }
         if self.warnings.severity().is_some() {
             write!(f, "\n{}", self.warnings)?;

@@ -11,6 +11,7 @@ use super::reload::Reloader;
 use super::workers::ControlHandle;
 use crate::config::Snapshot;
 use crate::drain::{Lifecycle, Phase};
+use crate::notify::Notifier;
 
 /// The signals that weir handles, from the moment of registration.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub(super) struct Actions {
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(super) lifecycle: Arc<Lifecycle>,
     pub(super) workers: ControlHandle,
+    pub(super) notifier: Arc<Notifier>,
 }
 
 impl Signals {
@@ -72,6 +74,7 @@ impl Actions {
         let delay_ms = timeouts.drain_delay.as_millis();
         let drain_ms = timeouts.drain.as_millis();
         tracing::info!(delay_ms, drain_ms, "draining");
+        self.notifier.stopping();
         self.go_on(Phase::Leaving);
         let actions = self.clone();
         tokio::spawn(async move {

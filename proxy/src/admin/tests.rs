@@ -83,6 +83,7 @@ impl Plane {
             workers: ControlHandle::new(vec![handle]),
             exposition: Arc::new(Fixed),
             reload_facts: Arc::clone(&facts),
+            notifier: Arc::default(),
         };
         let control = ControlPlane::start(parts).expect("free sockets");
         let worker = Some((bell, thread));
@@ -262,7 +263,7 @@ fn reload_swaps_the_snapshot_and_a_broken_one_does_not() {
     plane.site.write_minimal(&format!("{admin}[limits]\nconnections = 5\n"));
     let done = plane.ask("reload");
     let said = done["ok"].as_str().expect("it is right");
-    assert!(said.contains("[limits] takes effect at the next start"), "{said}");
+    assert!(said.contains("[limits] takes effect at the next start: restart weir"), "{said}");
     assert!(!Arc::ptr_eq(&before, &plane.snapshot.load_full()));
     assert!(plane.facts.successful());
     assert!(plane.facts.timestamp_seconds() > 0);
@@ -281,6 +282,7 @@ fn socket_is_for_owner_and_group_and_goes_away() {
         workers: ControlHandle::default(),
         exposition: Arc::new(Fixed),
         reload_facts: Arc::clone(&plane.facts),
+        notifier: Arc::default(),
     };
     let second = ControlPlane::start(parts(&plane)).expect_err("the socket is taken");
     assert!(matches!(second, StartError::Socket { .. }), "{second}");

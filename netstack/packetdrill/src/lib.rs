@@ -9,6 +9,8 @@
 #![deny(missing_docs, unreachable_pub)]
 #![deny(unsafe_code)]
 
+#[expect(unsafe_code, reason = "the C interface of packetdrill")]
+pub mod adapter;
 pub mod errno;
 pub mod flags;
 pub mod host;

@@ -279,6 +279,16 @@ impl Host {
         Ok(())
     }
 
+    /// Bytes that wait to be read.
+    ///
+    /// # Errors
+    /// There is no connection.
+    pub fn unread_bytes(&self, socket: SocketId) -> Result<usize, Errno> {
+        let stream = self.get(socket)?.stream().ok_or(Errno::ENOTCONN)?;
+        let info = self.engine.info(self.now, stream.id);
+        Ok(stream.leftover.len() + info.map_or(0, |info| info.receive_queue_bytes))
+    }
+
     /// What a socket is ready for.
     ///
     /// # Errors

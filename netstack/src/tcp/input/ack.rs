@@ -66,7 +66,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.take_sack(env, segment, &mut learned);
         self.scoreboard.end_of_ack();
         self.take_window(segment, ack);
-        self.take_rtt(env, segment, &learned);
+        self.take_rtt(env, segment, &learned, progress);
         let mut facts = self.ack_facts(env, progress);
         if progress == Progress::Advanced {
             facts.spurious = self.undo_if_spurious(env, segment);
@@ -198,13 +198,23 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     }
 
     /// Takes a round-trip sample: of a segment sent once, or by the timestamp that it echoes.
-    /// RFC 6298 §3, RFC 7323 §4.1.
-    fn take_rtt(&mut self, env: &Env<'_, F>, segment: &Segment, learned: &Learned) {
+    /// RFC 6298 §3. An ACK that doesn't move SND.UNA echoes what arrived in order long ago: RFC 7323
+    /// §4.1.
+    fn take_rtt(
+        &mut self,
+        env: &Env<'_, F>,
+        segment: &Segment,
+        learned: &Learned,
+        progress: Progress,
+    ) {
         if learned.delivered_bytes == 0 {
             return;
         }
         if let Some(sent_at) = learned.sample {
             self.sample_rtt(env, env.now - sent_at);
+            return;
+        }
+        if progress != Progress::Advanced {
             return;
         }
         if let (Some(state), Some(timestamps)) = (self.options.timestamps, segment.timestamps())

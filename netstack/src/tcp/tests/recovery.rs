@@ -256,3 +256,31 @@ fn a_report_of_what_was_never_sent_is_ignored() {
     assert_eq!(sequence_numbers(&mut host), []);
     assert_eq!(host.engine.counters().invariants_broken, 0);
 }
+
+#[test]
+fn an_echo_beside_a_gap_is_no_round_trip() {
+    let mut host = Host::new();
+    let mut peer = Peer::new();
+    peer.timestamps = Some(Timestamps { value: 1, echo: 0 });
+    let id = peer.handshake(&mut host);
+    host.sleep(Span::from_secs(10));
+    let mss = host.engine.send_view(id).expect("it lives").mss_bytes;
+    host.engine.send(host.now, id, std::vec![b'x'; 8 * mss]).expect("there is room");
+    assert_eq!(host.segments().len(), 8);
+    let report = |peer: &mut Peer, first: u32, last: u32| {
+        let mss = u32::try_from(mss).expect("short");
+        peer.sack.sack = Default::default();
+        let (left, right) = (peer.ack + first * mss, peer.ack + last * mss);
+        peer.sack.sack.push(SackBlock { left, right });
+    };
+    // The first and the third are lost; until the first is here, the echo is the handshake's.
+    host.now += Span::from_millis(20);
+    report(&mut peer, 3, 8);
+    host.receive(peer.frame(&[]));
+    assert!(host.segments().len() >= 2, "what is missing is sent again");
+    host.now += Span::from_millis(20);
+    report(&mut peer, 2, 3);
+    host.receive(peer.frame(&[]));
+    let srtt = host.engine.info(host.now, id).expect("it lives").srtt.expect("there were samples");
+    assert!(srtt <= Span::from_millis(30), "{srtt:?}");
+}

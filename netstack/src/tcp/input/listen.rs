@@ -69,6 +69,9 @@ impl HalfOpen {
             }
             Control::Syn => return HalfOpenStep::Challenge(DropReason::SynInSynchronized),
             Control::Rst if segment.seq == rcv_nxt => return HalfOpenStep::Reset,
+            Control::Rst if segment.seq.in_window(rcv_nxt, window) => {
+                return HalfOpenStep::Challenge(DropReason::ResetNotExact);
+            }
             Control::Rst => return HalfOpenStep::Drop(DropReason::ResetNotExact),
             Control::None | Control::Fin => {}
         }
@@ -117,6 +120,11 @@ impl HalfOpen {
         let mut outgoing = self.syn_ack(now, config, mtu);
         outgoing.seq = self.iss + 1;
         outgoing.flags = Flags::ACK;
+        // Without SYN the window is scaled, if both sides scale.
+        let (scale, first) = window_to_offer(config.receive_window_bytes);
+        if self.options.window_scale.is_some() {
+            outgoing.window = first.to_wire(scale);
+        }
         let timestamps = match outgoing.options {
             Options::Syn(options) => options.timestamps,
             Options::Other(options) => options.timestamps,

@@ -110,7 +110,14 @@ fn a_reset_ends_a_half_open_connection_only_if_exact() {
     peer.seq += 2;
     host.receive(peer.flagged(Flags::RST));
     assert_eq!(host.engine.held().half_open.count, 1);
-    peer.seq = peer.seq - 1;
+    // RFC 5961 §3.2: in the window and not exact. The window of what is no SYN is scaled.
+    let (challenge, _) = host.segments().pop().expect("a challenge ACK");
+    assert_eq!((challenge.flags, challenge.ack), (Flags::ACK, Some(peer.seq - 1)));
+    assert_eq!(challenge.window, 0xffff >> 5);
+    peer.seq += 0x1_0000;
+    host.receive(peer.flagged(Flags::RST));
+    assert!(host.segments().is_empty(), "outside of the window nothing answers a RST");
+    peer.seq = peer.seq - 0x1_0001;
     host.receive(peer.flagged(Flags::RST));
     assert!(host.segments().is_empty());
     host.assert_baseline();

@@ -395,9 +395,16 @@ impl<F: Frame> Recv<F> {
             self.edge += credit;
         }
         // Rounded up: rounded down, the edge would move left whenever RCV.NXT is not a multiple
-        // of the window's unit (RFC 7323 §2.4).
+        // of the window's unit (RFC 7323 §2.4). But each time the edge moves a little, whether the
+        // owner reads or not: beyond a sixteenth of the window it is rounded down. What was
+        // promised before is still taken.
         let unit = 1u32 << self.scale.shift();
-        let field = WindowSize::new(self.window().octets() + (unit - 1)).to_wire(self.scale);
+        let window = self.window().octets();
+        let up = WindowSize::new(window + (unit - 1)).to_wire(self.scale);
+        let extra = unit.max(self.window_max / 16);
+        let limit = self.rcv_nxt + (self.window_max + extra) - self.unconsumed;
+        let fits = (self.rcv_nxt + WindowSize::from_wire(up, self.scale)).before_or_eq(limit);
+        let field = if fits { up } else { WindowSize::new(window).to_wire(self.scale) };
         self.edge = self.edge.latest(self.rcv_nxt + WindowSize::from_wire(field, self.scale));
         field
     }

@@ -78,10 +78,14 @@ impl Send {
     }
 
     /// Takes the window of a segment unless a newer one was taken. RFC 9293 §3.10.7.4, fifth.
+    ///
+    /// Not of an ACK left of SND.UNA: its window counts from there, and would end too far right.
+    /// Of an ACK of more always: text that is sent again has an old number and new news.
     pub(crate) fn update_window(&mut self, update: WindowUpdate) {
         let newer = self.snd_wl1.before(update.seq)
-            || (self.snd_wl1 == update.seq && self.snd_wl2.before_or_eq(update.ack));
-        if newer {
+            || (self.snd_wl1 == update.seq && self.snd_wl2.before_or_eq(update.ack))
+            || self.snd_wl2.before(update.ack);
+        if newer && update.ack.after_or_eq(self.snd_una) {
             self.set_window(update);
         }
     }

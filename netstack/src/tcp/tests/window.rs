@@ -238,3 +238,54 @@ fn a_full_link_loses_nothing() {
 fn vec_of(len: usize) -> std::vec::Vec<u8> {
     std::vec![b'x'; len]
 }
+
+#[test]
+fn a_window_that_nobody_reads_closes_however_small_the_segments() {
+    let (mut host, mut peer, _) = connected(|_| {});
+    let first = peer.seq;
+    for _ in 0..5_000 {
+        peer.send(&mut host, &[b'x'; 31]);
+        host.sleep(Span::from_millis(41));
+        let (ack, _) = host.segments().pop().expect("an ACK");
+        // The unit of a window of 1 MiB is 32 octets; a sixteenth is for rounding.
+        let right = first.distance_to(ack.ack.expect("an ACK")) + (u32::from(ack.window) << 5);
+        assert!(right <= (1 << 20) + (1 << 16), "{right} octets are promised");
+    }
+}
+
+#[test]
+fn text_that_is_sent_again_brings_its_window_along() {
+    let (mut host, mut peer, id) = connected(|_| {});
+    peer.window = 3_000;
+    let edge = peer.ack + 3_000;
+    peer.seq += 100;
+    host.receive(peer.frame(b"ahead of a gap"));
+    host.engine.send(host.now, id, std::vec![b'x'; 10_000]).expect("there is room");
+    let sent: usize = host.segments().iter().map(|(_, payload)| payload.len()).sum();
+    assert_eq!(sent, 2_920);
+    // What fills the gap has a lower number and a newer acknowledgment.
+    peer.seq = peer.seq - 100;
+    peer.ack += 2_920;
+    peer.window = 80;
+    host.receive(peer.frame(&[b'y'; 100]));
+    host.sleep(Span::from_secs(1));
+    for (segment, payload) in host.segments() {
+        let end = segment.seq + u32::try_from(payload.len()).expect("short");
+        assert!(end.before_or_eq(edge), "{} octets beyond the window", edge.distance_to(end));
+    }
+}
+
+#[test]
+fn the_window_of_an_old_acknowledgment_is_not_taken() {
+    let (mut host, mut peer, id) = connected(|_| {});
+    let mut old = peer;
+    host.engine.send(host.now, id, std::vec![b'x'; 10_000]).expect("there is room");
+    let all: usize = host.segments().iter().map(|(_, payload)| payload.len()).sum();
+    peer.ack += u32::try_from(all).expect("short");
+    peer.window = 100;
+    host.receive(peer.frame(&[]));
+    old.seq += 10;
+    old.window = 10_100;
+    host.receive(old.frame(b"ahead of a gap"));
+    assert_eq!(host.engine.info(host.now, id).expect("it lives").send_window_bytes, 100);
+}

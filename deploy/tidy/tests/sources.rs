@@ -63,7 +63,15 @@ fn rust_sources_keep_the_rules() {
 
 #[test]
 fn crates_without_unsafe_forbid_it() {
-    for name in ["kernel-version", "netstack", "metrics", "hosts", "proxy/tls", "deploy/tidy"] {
+    for name in [
+        "kernel-version",
+        "netstack",
+        "netstack/model",
+        "metrics",
+        "hosts",
+        "proxy/tls",
+        "deploy/tidy",
+    ] {
         let text = fs::read_to_string(root().join(name).join("src/lib.rs")).expect("a lib.rs");
         assert!(text.contains("#![forbid(unsafe_code)]"), "{name}/src/lib.rs");
     }

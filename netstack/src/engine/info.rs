@@ -226,6 +226,12 @@ pub struct ConnectionInfo {
     pub state: TcpState,
     /// Time since the handshake's first segment.
     pub age: Span,
+    /// SND.UNA, SND.NXT and RCV.NXT as the wire has them: tests hold them against what was sent.
+    pub snd_una: u32,
+    /// See [`ConnectionInfo::snd_una`].
+    pub snd_nxt: u32,
+    /// See [`ConnectionInfo::snd_una`].
+    pub rcv_nxt: u32,
     /// The largest payload of a segment that we send.
     pub mss_bytes: u16,
     /// The largest IP packet that we send.

@@ -426,6 +426,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             remote: self.tuple.remote,
             state: self.state.name(),
             age: now - self.opened_at,
+            snd_una: self.send.snd_una.to_wire(),
+            snd_nxt: self.send.snd_nxt.to_wire(),
+            rcv_nxt: self.recv.rcv_nxt().to_wire(),
             mss_bytes: self.mss,
             path_mtu_bytes: self.path_mtu,
             congestion: match self.congestion.algorithm() {

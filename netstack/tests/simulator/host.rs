@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use netstack::{
-    AddressOwner, ChecksumPolicy, Config, Connect, ConnectionId, ConnectionInfo, Engine, Event,
-    Instant, Interface, Limits, Listen, ListenerId, MacAddress, SendErrorKind, Span, TcpConfig,
-    Transmitted, Verdict,
+    AddressOwner, ChecksumPolicy, Config, Connect, ConnectionId, ConnectionInfo, Event, Instant,
+    Interface, Limits, Listen, ListenerId, MacAddress, SendErrorKind, Span, TcpConfig, Transmitted,
 };
 
 use crate::app::{App, Outcome, Plan, Reader, octet};
 use crate::cable::Cable;
+use crate::judge::Judged;
 use crate::memory::{Alive, Counted};
 use crate::random::Random;
 
@@ -62,7 +62,7 @@ pub(crate) enum Family {
 
 /// An engine with its owner.
 pub(crate) struct Host {
-    pub(crate) engine: Engine<Counted, Counted>,
+    pub(crate) engine: Judged<Counted, Counted>,
     /// Frames that the engine or the owner holds.
     pub(crate) frames: Alive,
     /// Records that the engine holds.
@@ -95,7 +95,7 @@ impl Host {
         };
         let config = Config { interface, tcp, limits, seed };
         let now = Instant::ORIGIN + clock_offset;
-        let mut engine = Engine::new(config, now).expect("a configuration that works");
+        let mut engine = Judged::new(config, now).expect("a configuration that works");
         let listen = |family| Listen {
             address: SocketAddr::new(address(number, family), PORT),
             half_open_max: 4_096,
@@ -145,10 +145,7 @@ impl Host {
     pub(crate) fn receive(&mut self, now: Instant, bytes: Vec<u8>) {
         let now = self.clock(now);
         let frame = self.frames.hold(bytes);
-        match self.engine.handle_frame(now, frame) {
-            Verdict::Taken => {}
-            Verdict::Unclaimed(unclaimed) => self.engine.handle_unclaimed(now, unclaimed.frame),
-        }
+        self.engine.receive(now, frame);
     }
 
     /// When this host wants to run.
@@ -166,7 +163,7 @@ impl Host {
             self.engine.handle_timeout(clock);
         }
         // The owner acts on each event as it comes: an id is dead once its end was taken.
-        while let Some(event) = self.engine.poll_event() {
+        while let Some(event) = self.engine.poll_event(clock) {
             if let Some(index) = self.take_event(clock, event) {
                 self.drive(clock, index);
             }
@@ -277,7 +274,7 @@ fn is_left(info: Option<ConnectionInfo>, app: &mut App, outcomes: &mut Vec<Outco
 }
 
 /// Reads as the plan has it.
-fn read(engine: &mut Engine<Counted, Counted>, now: Instant, id: ConnectionId, app: &mut App) {
+fn read(engine: &mut Judged<Counted, Counted>, now: Instant, id: ConnectionId, app: &mut App) {
     while app.readable && now >= app.reads_at {
         match engine.recv(id) {
             Some(payload) => {
@@ -296,7 +293,7 @@ fn read(engine: &mut Engine<Counted, Counted>, now: Instant, id: ConnectionId, a
 
 /// Queues what there is room for.
 fn write(
-    engine: &mut Engine<Counted, Counted>,
+    engine: &mut Judged<Counted, Counted>,
     now: Instant,
     id: ConnectionId,
     app: &mut App,

@@ -7,7 +7,7 @@ use netstack::{Keepalive, Span};
 use crate::app::{Ending, Plan, Trust};
 use crate::for_seeds;
 use crate::host::{Family, Ports};
-use crate::network::NetworkConfig;
+use crate::network::{Network, NetworkConfig};
 use crate::random::Random;
 
 /// A copy of a segment with something about it changed, and its checksum right again.
@@ -82,6 +82,15 @@ fn hostile(plan: Plan, random: &mut Random) -> NetworkConfig {
     config
 }
 
+/// The network, its steps not judged.
+fn unjudged(config: NetworkConfig, random: &mut Random) -> Network {
+    let mut network = config.build(random);
+    for host in &mut network.hosts {
+        host.engine.judge_nothing();
+    }
+    network
+}
+
 #[test]
 fn forged_segments_break_no_engine() {
     for_seeds(0..2_000, |random| {
@@ -89,7 +98,7 @@ fn forged_segments_break_no_engine() {
         for plan in &mut plans {
             plan.trust = Trust::Nobody;
         }
-        let mut network = hostile(plans[1], random).build(random);
+        let mut network = unjudged(hostile(plans[1], random), random);
         network.connect(random.pick(&[Family::V4, Family::V6]), plans[0]);
         network.run_for(Span::from_secs(random.within(1..200)));
         network.cut();
@@ -103,7 +112,7 @@ fn forged_segments_break_no_handshake_of_two_openers() {
     for_seeds(0..500, |random| {
         let mut plan = Plan::sending(5_000).ending(Ending::Finish);
         plan.trust = Trust::Nobody;
-        let mut network = hostile(plan, random).build(random);
+        let mut network = unjudged(hostile(plan, random), random);
         let now = network.now;
         let ports = [Ports { local: 1_000, remote: 2_000 }, Ports { local: 2_000, remote: 1_000 }];
         for (host, ports) in network.hosts.iter_mut().zip(ports) {

@@ -1,8 +1,12 @@
 //! Two engines, a bad link between them, and virtual time.
 //!
 //! Everything follows from a seed: a failing test prints its seed, and `WEIR_SIM_SEED=<seed>`
-//! runs that one alone; `WEIR_SIM_FACTOR=<n>` runs n times as many seeds. What is judged: the delivered bytes, the end of each stream, and that
+//! runs that one alone; `WEIR_SIM_FACTOR=<n>` runs n times as many seeds. What is judged: each step of both
+//! engines, by the rules of `netstack-model`; the delivered bytes; the end of each stream; and that
 //! everything the engines held is back at its baseline when all is over.
+
+#[path = "../judge/mod.rs"]
+mod judge;
 
 mod app;
 mod cable;

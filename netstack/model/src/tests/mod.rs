@@ -1,0 +1,4 @@
+//! Tests of the judge's own arithmetic and reader.
+
+mod seq;
+mod wire;

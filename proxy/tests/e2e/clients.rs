@@ -4,7 +4,7 @@ use std::env;
 use std::io::Write;
 use std::net::TcpStream;
 
-use hosts::HostError;
+use hosts::{HostError, Nginx};
 use rustls::{ALL_VERSIONS, ClientConnection, NamedGroup, StreamOwned, version};
 
 use crate::edge::{CLIENT_DEVICE, Edge, Plan, V4, nginx};
@@ -32,6 +32,13 @@ fn both_protocols() -> Plan {
         alpn = { "h2" = "two", "http/1.1" = "one" }
     "#;
     Plan { config: config.to_owned(), ..Plan::default() }
+}
+
+/// An edge with a server at 127.0.0.1:8080 that answers `hello`.
+fn start_with_server(plan: &Plan) -> (Edge, Nginx) {
+    let edge = Edge::start(plan);
+    let server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    (edge, server)
 }
 
 /// Handshakes that ended well, by version, resumption and group.
@@ -63,8 +70,7 @@ fn a_client_with_another_protocol_alone_is_refused() {
 
 #[test]
 fn openssl_speaks_both_versions_and_resumes_in_both() {
-    let edge = Edge::start(&Plan::default());
-    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let (edge, _server) = start_with_server(&Plan::default());
     for (option, name, label) in [("-tls1_2", "TLSv1.2", "1.2"), ("-tls1_3", "TLSv1.3", "1.3")] {
         let file = edge.path(label).display().to_string();
         let first = s_client(&edge, &[option, "-servername", "www.example", "-sess_out", &file]);
@@ -81,22 +87,10 @@ fn openssl_speaks_both_versions_and_resumes_in_both() {
 
 #[test]
 fn a_ticket_is_worthless_under_another_virtual_host() {
-    let config = r#"
-        [pool.web]
-        servers = ["127.0.0.1:8080"]
-        [vhost."one.example"]
-        cert = "one.pem"
-        pool = "web"
-        [vhost."two.example"]
-        cert = "two.pem"
-        pool = "web"
-    "#;
-    let edge = Edge::start(&Plan {
-        config: config.to_owned(),
-        certificates: vec![("one.pem", vec!["one.example"]), ("two.pem", vec!["two.example"])],
-        ..Plan::default()
-    });
-    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let mut plan = Plan::one_vhost("one.example", "127.0.0.1:8080", "");
+    plan.config.push_str("[vhost.\"two.example\"]\ncert = \"two.pem\"\npool = \"main\"\n");
+    plan.certificates.push(("two.pem", vec!["two.example"]));
+    let (edge, _server) = start_with_server(&plan);
     for (count, option) in [(1, "-tls1_2"), (2, "-tls1_3")] {
         let file = edge.path(option).display().to_string();
         let first = s_client(&edge, &[option, "-servername", "one.example", "-sess_out", &file]);
@@ -111,8 +105,7 @@ fn a_ticket_is_worthless_under_another_virtual_host() {
 
 #[test]
 fn rustls_agrees_on_x25519mlkem768() {
-    let edge = Edge::start(&Plan::default());
-    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let (edge, _server) = start_with_server(&Plan::default());
     let mut stream = tls::connect(&edge, "www.example");
     let answer = tls::get(&mut stream).expect("an answer");
     assert!(answer.ends_with("hello"), "{answer}");
@@ -155,8 +148,7 @@ with requests.Session(impersonate='chrome131', trust_env=False, curl_options=opt
 
 #[test]
 fn a_hello_may_come_in_single_bytes() {
-    let edge = Edge::start(&Plan::default());
-    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let (edge, _server) = start_with_server(&Plan::default());
     // So many segments may be under way at once that none has to wait and grow.
     let route = ["route", "change", "192.0.2.0/24", "dev", CLIENT_DEVICE, "src", "192.0.2.2"];
     edge.client.ip(&[&route[..], &["initcwnd", "10000"]].concat()).expect("a route");
@@ -179,8 +171,7 @@ fn a_hello_may_come_in_single_bytes() {
 
 #[test]
 fn a_hello_may_be_split_over_records() {
-    let edge = Edge::start(&Plan::default());
-    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let (edge, _server) = start_with_server(&Plan::default());
     for version in ALL_VERSIONS {
         for record_bytes in [1, 3, 100] {
             let mut client = tls::client(&edge, "www.example", &[version]);
@@ -194,8 +185,7 @@ fn a_hello_may_be_split_over_records() {
 
 #[test]
 fn clients_of_either_version_alone_are_served() {
-    let edge = Edge::start(&Plan::default());
-    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let (edge, _server) = start_with_server(&Plan::default());
     for version in [&version::TLS12, &version::TLS13] {
         let client = tls::client(&edge, "www.example", &[version]);
         assert_answer(client, tls::socket(&edge));

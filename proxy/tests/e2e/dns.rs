@@ -12,19 +12,8 @@ use crate::tls;
 
 #[test]
 fn kdig_asks_dnsmasq_over_tls() {
-    let config = r#"
-        [pool.dns]
-        servers = ["127.0.0.1:53"]
-        [vhost."dns.example"]
-        cert = "dns.pem"
-        pool = "dns"
-        alpn = { "dot" = "dns" }
-    "#;
-    let edge = Edge::start(&Plan {
-        config: config.to_owned(),
-        certificates: vec![("dns.pem", vec!["dns.example"])],
-        ..Plan::default()
-    });
+    let alpn = "alpn = { \"dot\" = \"main\" }";
+    let edge = Edge::start(&Plan::one_vhost("dns.example", "127.0.0.1:53", alpn));
     let _dnsmasq = dnsmasq(&edge);
     let authority = format!("+tls-ca={}", edge.ca().display());
     let server = format!("@{V4}");
@@ -37,19 +26,7 @@ fn kdig_asks_dnsmasq_over_tls() {
 
 #[test]
 fn a_server_that_speaks_first_is_heard_by_a_silent_client() {
-    let config = r#"
-        [pool.mail]
-        servers = ["127.0.0.1:25"]
-        [vhost."mail.example"]
-        cert = "mail.pem"
-        pool = "mail"
-        speaks_first = "server"
-    "#;
-    let edge = Edge::start(&Plan {
-        config: config.to_owned(),
-        certificates: vec![("mail.pem", vec!["mail.example"])],
-        ..Plan::default()
-    });
+    let edge = mail_edge();
     let backend = Backend::listen(&edge, 25);
     let served = backend.serve(|mut stream: TcpStream| {
         stream.write_all(b"220 ready\r\n").expect("the greeting is taken");
@@ -67,19 +44,7 @@ fn a_server_that_speaks_first_is_heard_by_a_silent_client() {
 
 #[test]
 fn a_server_that_speaks_first_and_refuses_leaves_nothing_behind() {
-    let config = r#"
-        [pool.mail]
-        servers = ["127.0.0.1:25"]
-        [vhost."mail.example"]
-        cert = "mail.pem"
-        pool = "mail"
-        speaks_first = "server"
-    "#;
-    let edge = Edge::start(&Plan {
-        config: config.to_owned(),
-        certificates: vec![("mail.pem", vec!["mail.example"])],
-        ..Plan::default()
-    });
+    let edge = mail_edge();
     let mut stream = tls::connect(&edge, "mail.example");
     let mut line = String::new();
     let read = BufReader::new(&mut stream).read_line(&mut line);
@@ -89,6 +54,12 @@ fn a_server_that_speaks_first_and_refuses_leaves_nothing_behind() {
         1,
     );
     edge.wait_for_count("weir_vhost_connections", 0);
+}
+
+/// A virtual host whose server, on port 25, speaks first.
+fn mail_edge() -> Edge {
+    let first = "speaks_first = \"server\"";
+    Edge::start(&Plan::one_vhost("mail.example", "127.0.0.1:25", first))
 }
 
 /// A name server on the edge's loopback interface that knows one name and asks nobody.

@@ -62,6 +62,18 @@ impl Default for Plan {
     }
 }
 
+impl Plan {
+    /// One virtual host `name` with a certificate of its own whose pool `main` is `server`.
+    /// `more`: further lines of the virtual host.
+    pub(crate) fn one_vhost(name: &'static str, server: &str, more: &str) -> Self {
+        let config = format!(
+            "[pool.main]\nservers = [\"{server}\"]\n\n\
+             [vhost.\"{name}\"]\ncert = \"vhost.pem\"\npool = \"main\"\n{more}\n"
+        );
+        Self { config, certificates: vec![("vhost.pem", vec![name])], ..Self::default() }
+    }
+}
+
 /// A client's host and an edge on which weir runs. All but weir is the [`Site`].
 pub(crate) struct Edge {
     // Dropped in order: weir before the hosts it runs on.
@@ -192,7 +204,11 @@ impl Site {
 impl Edge {
     /// Makes all of it and waits until weir is ready.
     pub(crate) fn start(plan: &Plan) -> Self {
-        let site = Site::make(plan);
+        Self::on(Site::make(plan), plan)
+    }
+
+    /// Runs weir on `site` and waits until it is ready.
+    pub(crate) fn on(site: Site, plan: &Plan) -> Self {
         let weir = start_weir(&site.host, site.folder.path(), plan);
         let mut edge = Self { weir, site };
         edge.wait_until_ready();

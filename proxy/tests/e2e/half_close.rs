@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use rustls::{ALL_VERSIONS, StreamOwned};
+use rustls::{ALL_VERSIONS, StreamOwned, SupportedProtocolVersion};
 
 use crate::backend::Backend;
 use crate::client::{Stream, shake_hands};
@@ -21,6 +21,10 @@ enum End {
     Both,
 }
 
+impl End {
+    const ALL: [Self; 3] = [Self::CloseNotify, Self::Fin, Self::Both];
+}
+
 fn finish(stream: &mut Stream, end: End) {
     if matches!(end, End::CloseNotify | End::Both) {
         stream.conn.send_close_notify();
@@ -31,6 +35,21 @@ fn finish(stream: &mut Stream, end: End) {
     }
 }
 
+/// Lets `talk` use a connection of each version for each way to finish it. Every one ends well.
+fn in_every_way(talk: impl Fn(&Backend, Stream, (&'static SupportedProtocolVersion, End))) {
+    let edge = Edge::start(&Plan::default());
+    let backend = Backend::listen(&edge, 8080);
+    for &version in ALL_VERSIONS {
+        for end in End::ALL {
+            let client = tls::client(&edge, "www.example", &[version]);
+            let stream = StreamOwned::new(client, tls::socket(&edge));
+            talk(&backend, stream, (version, end));
+        }
+    }
+    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 6);
+    edge.wait_for_count("weir_backend_connections", 0);
+}
+
 /// Reads to the end and says how much it was.
 fn drain(from: &mut impl Read) -> io::Result<u64> {
     io::copy(from, &mut io::sink())
@@ -38,62 +57,46 @@ fn drain(from: &mut impl Read) -> io::Result<u64> {
 
 #[test]
 fn a_client_that_has_finished_gets_its_whole_answer() {
-    let edge = Edge::start(&Plan::default());
-    let backend = Backend::listen(&edge, 8080);
-    for version in ALL_VERSIONS {
-        for end in [End::CloseNotify, End::Fin, End::Both] {
-            let served = backend.serve(|mut stream: TcpStream| {
-                let mut request = Vec::new();
-                stream.read_to_end(&mut request).expect("a request and its end");
-                stream.write_all(&vec![b'.'; BULK_BYTES]).expect("the answer is taken");
-                request
-            });
-            let client = tls::client(&edge, "www.example", &[version]);
-            let mut stream = StreamOwned::new(client, tls::socket(&edge));
-            stream.write_all(b"request").expect("weir takes the request");
-            finish(&mut stream, end);
-            // Without close_notify at the end this would be an error.
-            let answer_bytes = drain(&mut stream).expect("the whole answer");
-            assert_eq!(answer_bytes, BULK_BYTES as u64, "{version:?} {end:?}");
-            assert_eq!(served.join().expect("the backend is content"), b"request");
-        }
-    }
-    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 6);
-    edge.wait_for_count("weir_backend_connections", 0);
+    in_every_way(|backend, mut stream, (version, end)| {
+        let served = backend.serve(|mut stream: TcpStream| {
+            let mut request = Vec::new();
+            stream.read_to_end(&mut request).expect("a request and its end");
+            stream.write_all(&vec![b'.'; BULK_BYTES]).expect("the answer is taken");
+            request
+        });
+        stream.write_all(b"request").expect("weir takes the request");
+        finish(&mut stream, end);
+        // Without close_notify at the end this would be an error.
+        let answer_bytes = drain(&mut stream).expect("the whole answer");
+        assert_eq!(answer_bytes, BULK_BYTES as u64, "{version:?} {end:?}");
+        assert_eq!(served.join().expect("the backend is content"), b"request");
+    });
 }
 
 #[test]
 fn a_backend_that_has_finished_gets_the_whole_upload() {
-    let edge = Edge::start(&Plan::default());
-    let backend = Backend::listen(&edge, 8080);
-    for version in ALL_VERSIONS {
-        for end in [End::CloseNotify, End::Fin, End::Both] {
-            let served = backend.serve(|mut stream: TcpStream| {
-                stream.write_all(b"enough").expect("the answer is taken");
-                stream.shutdown(Shutdown::Write).expect("a FIN");
-                drain(&mut stream).expect("an upload and its end")
-            });
-            let client = tls::client(&edge, "www.example", &[version]);
-            let mut stream = StreamOwned::new(client, tls::socket(&edge));
-            stream.write_all(b"?").expect("weir takes the first byte");
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer).expect("an answer and its end");
-            assert_eq!(answer, "enough");
-            stream.write_all(&vec![b'.'; BULK_BYTES]).expect("weir takes the upload");
-            finish(&mut stream, end);
-            let upload_bytes = served.join().expect("the backend is content");
-            assert_eq!(upload_bytes, BULK_BYTES as u64 + 1, "{version:?} {end:?}");
-        }
-    }
-    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 6);
-    edge.wait_for_count("weir_backend_connections", 0);
+    in_every_way(|backend, mut stream, (version, end)| {
+        let served = backend.serve(|mut stream: TcpStream| {
+            stream.write_all(b"enough").expect("the answer is taken");
+            stream.shutdown(Shutdown::Write).expect("a FIN");
+            drain(&mut stream).expect("an upload and its end")
+        });
+        stream.write_all(b"?").expect("weir takes the first byte");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer and its end");
+        assert_eq!(answer, "enough");
+        stream.write_all(&vec![b'.'; BULK_BYTES]).expect("weir takes the upload");
+        finish(&mut stream, end);
+        let upload_bytes = served.join().expect("the backend is content");
+        assert_eq!(upload_bytes, BULK_BYTES as u64 + 1, "{version:?} {end:?}");
+    });
 }
 
 #[test]
 fn a_client_that_finishes_without_a_word_is_answered_in_kind() {
     let edge = Edge::start(&Plan::default());
     let backend = Backend::listen(&edge, 8080);
-    for end in [End::CloseNotify, End::Fin, End::Both] {
+    for end in End::ALL {
         let mut stream = tls::connect(&edge, "www.example");
         shake_hands(&mut stream).expect("a handshake");
         finish(&mut stream, end);

@@ -406,6 +406,9 @@ fn read_limits(section: &mut Section<'_, '_>) -> Limits {
         time_wait: section.or("time_wait", default.time_wait),
         handshakes: section.or("handshakes", default.handshakes),
         frames_per_connection: section.or("frames_per_connection", default.frames_per_connection),
+        backend_operations: section
+            .or("backend_operations", Operations(default.backend_operations))
+            .0,
     }
 }
 
@@ -422,6 +425,20 @@ fn read_log(section: &mut Section<'_, '_>) -> LogSettings {
 impl Tickets {
     fn read(section: &mut Section<'_, '_>) -> Self {
         Self { rotate: section.optional("rotate") }
+    }
+}
+
+/// Operations that a ring can have under way: a few connections' at least, and no more than io_uring
+/// takes.
+struct Operations(u32);
+
+impl FromValue for Operations {
+    const EXPECTED: &'static str = "a whole number from 256 to 32768";
+
+    fn from_value(value: &DeValue<'_>) -> Result<Self, Mismatch> {
+        let operations = u32::from_value(value)?;
+        let possible = (256..=32_768).contains(&operations);
+        if possible { Ok(Self(operations)) } else { Err(Mismatch::Value(operations.to_string())) }
     }
 }
 

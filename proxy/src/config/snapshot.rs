@@ -183,6 +183,9 @@ pub(crate) struct Limits {
     pub(crate) handshakes: u32,
     /// Frames that one connection may pin before its payload is copied out.
     pub(crate) frames_per_connection: u32,
+    /// Operations on backends' sockets under way at once: one for each connect and receive, up to 64
+    /// sends for each upload.
+    pub(crate) backend_operations: u32,
 }
 
 impl Default for Limits {
@@ -193,6 +196,7 @@ impl Default for Limits {
             time_wait: 65_536,
             handshakes: 1_024,
             frames_per_connection: 64,
+            backend_operations: 16_384,
         }
     }
 }

@@ -149,7 +149,8 @@ impl Plan {
             entries: entries(self.snapshot.memory.record_buffers_bytes),
             ..PoolConfig::default()
         };
-        RingConfig { pool, ..RingConfig::default() }
+        let operations_max = self.snapshot.limits.backend_operations;
+        RingConfig { operations_max, pool, ..RingConfig::default() }
     }
 
     fn listen(&self, address: SocketAddr) -> netstack::Listen {

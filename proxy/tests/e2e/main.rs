@@ -18,6 +18,7 @@ mod privileges;
 mod refusals;
 mod reload;
 mod server;
+mod shortage;
 mod smoke;
 mod snmp;
 mod stop;

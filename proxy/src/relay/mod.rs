@@ -102,8 +102,6 @@ impl Relay {
         }
         if context.engine.recv_finished(self.id) {
             if self.records.mid_record() && !self.up.has_ended() {
-                // The backend must not take a part for the whole.
-                self.backend.reset_on_close();
                 return Err(Ending::Truncated);
             }
             self.up.finish();
@@ -242,6 +240,10 @@ impl Relay {
 
     /// Lets the backend go, whatever is under way there.
     pub(crate) fn release(self, context: &mut Context) {
+        if !self.up.has_ended() {
+            // Only a client that has finished is at its end: a part must not pass for the whole.
+            self.backend.reset_on_close();
+        }
         self.backend.release(context);
     }
 

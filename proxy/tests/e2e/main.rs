@@ -25,3 +25,4 @@ mod stop;
 mod strays;
 mod tls;
 mod transfer;
+mod truncation;

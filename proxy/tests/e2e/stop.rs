@@ -1,15 +1,16 @@
 //! The end: orderly with a deadline, at once, or by force, and nothing stays behind.
 
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use hosts::{Signal, wait_until};
 use serde_json::Value;
 
-use crate::client::Client;
+use crate::client::{Client, finish};
 use crate::edge::{EDGE_DEVICE, Edge, LIMIT, Plan, Site, V4_HTTPS, V6_HTTPS, nginx};
 use crate::keep_alive::KeepAlive;
+use crate::server::Server;
 
 const HELLO: &str = "listen 127.0.0.1:8080; location / { return 200 hello; }";
 
@@ -50,6 +51,44 @@ fn sigterm_refuses_new_connections_and_lets_a_download_finish() {
     download.body(body_bytes).and_then(|mut rest| rest.read_to_end(&mut body)).expect("the rest");
     assert!(body.len() == BODY_BYTES && body.iter().all(|&byte| byte == b'x'));
     drop(download);
+    let status = edge.weir.wait(LIMIT).expect("weir ends after its last connection");
+    assert_eq!(status.code(), Some(0), "{}", edge.log());
+    assert_nothing_left(&edge);
+}
+
+#[test]
+fn sigterm_waits_for_an_answer_that_is_queued() {
+    /// What weir queues for a client at least, and more than this one's sockets hold.
+    const ANSWER_BYTES: usize = 100_000;
+
+    let mut edge = Edge::start(&Plan::default());
+    edge.client.set_sysctl("net.ipv4.tcp_rmem", "4096 8192 16384").expect("a size");
+    let _server = Server::start(&edge.host, "127.0.0.1:8080", |mut stream| {
+        let asked = stream.read_to_end(&mut Vec::new());
+        // What goes wrong here shows in the client.
+        drop(asked.and_then(|_| stream.write_all(&[b'x'; ANSWER_BYTES])));
+    });
+    let client = Client::new(&edge);
+    let ask = || -> io::Result<_> {
+        let mut stream = client.connect(V4_HTTPS)?;
+        stream.write_all(b"?")?;
+        finish(&mut stream)?;
+        Ok(stream)
+    };
+    let mut stream = edge.client.enter(ask).expect("the host is there").expect("it asks");
+    // Both directions are at their ends: all that is left of the connection is what TCP holds.
+    edge.wait_for_metrics("a session's end before its answer's", |edge| {
+        edge.metric("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}") == 1.0
+            && edge.metric("weir_sessions ") == 0.0
+            && edge.metric("weir_tcp_held{kind=\"send_buffers\"}") > 0.0
+    });
+
+    edge.signal(Signal::TERM);
+    let refused = wait_until(LIMIT, "a refusal", || refuses(&edge, V4_HTTPS));
+    assert!(refused.is_ok(), "{}", edge.log());
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the whole answer and close_notify");
+    assert!(answer.len() == ANSWER_BYTES && answer.iter().all(|&byte| byte == b'x'));
     let status = edge.weir.wait(LIMIT).expect("weir ends after its last connection");
     assert_eq!(status.code(), Some(0), "{}", edge.log());
     assert_nothing_left(&edge);

@@ -49,12 +49,25 @@ pub(crate) struct Relay {
     backend: BackendSocket,
     up: Upward,
     down: Downward,
+    /// What was received, and can't be opened before there is a buffer for its record: with what the
+    /// receive window gets back for it.
+    stalled: Option<(Payload, usize)>,
+    /// Whether the client's connection is still there.
+    client: Client,
     /// The last byte in either direction.
     active_at: Instant,
     /// What the client had acknowledged at the last look.
     acked_bytes: u64,
     /// When the client's allowance was last filled.
     refilled_at: Instant,
+}
+
+/// Whether the client's connection is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Client {
+    Connected,
+    /// It came to its orderly end.
+    Gone,
 }
 
 impl Relay {
@@ -67,6 +80,8 @@ impl Relay {
             backend: BackendSocket::new(),
             up: Upward::default(),
             down: Downward::default(),
+            stalled: None,
+            client: Client::Connected,
             active_at: now,
             acked_bytes: 0,
             refilled_at: now,
@@ -95,12 +110,12 @@ impl Relay {
     /// The session is over.
     pub(crate) fn on_readable(&mut self, context: &mut Context) -> Step {
         // A record under way has its buffer: it goes on, so that its end can set others free.
-        while self.records.mid_record() || context.can_gather(self.id) {
-            let Some(payload) = context.engine.recv(self.id) else { break };
-            let wire_bytes = payload.len();
+        while self.records.body_left() > 0 || context.can_gather(self.id) {
+            let Some((payload, wire_bytes)) = self.next_payload(context) else { break };
             self.open(context, payload, wire_bytes)?;
         }
-        if context.engine.recv_finished(self.id) {
+        let finished = self.client == Client::Gone || context.engine.recv_finished(self.id);
+        if finished && self.stalled.is_none() {
             if self.records.mid_record() && !self.up.has_ended() {
                 return Err(Ending::Truncated);
             }
@@ -109,9 +124,30 @@ impl Relay {
         self.pump(context)
     }
 
+    fn next_payload(&mut self, context: &mut Context) -> Option<(Payload, usize)> {
+        self.stalled.take().or_else(|| {
+            let payload = context.engine.recv(self.id)?;
+            let wire_bytes = payload.len();
+            Some((payload, wire_bytes))
+        })
+    }
+
+    /// Opens as much of one payload as there are buffers for. The rest waits.
+    fn open(&mut self, context: &mut Context, payload: Payload, wire_bytes: usize) -> Step {
+        let left = self.records.body_left();
+        if payload.len() <= left || self.up.has_ended() || context.can_gather(self.id) {
+            return self.open_all(context, payload, wire_bytes);
+        }
+        let (first, rest) = payload.split_at_checked(left).unwrap_or_default();
+        let first_wire_bytes = wire_bytes.min(left);
+        let first = Payload::Copied(first.to_vec());
+        self.stalled = Some((Payload::Copied(rest.to_vec()), wire_bytes - first_wire_bytes));
+        if first.is_empty() { Ok(()) } else { self.open_all(context, first, first_wire_bytes) }
+    }
+
     /// Opens one payload and queues what it held for the backend. `wire_bytes`: what the receive
     /// window gets back when the backend has it.
-    fn open(&mut self, context: &mut Context, payload: Payload, wire_bytes: usize) -> Step {
+    fn open_all(&mut self, context: &mut Context, payload: Payload, wire_bytes: usize) -> Step {
         if self.up.has_ended() {
             context.engine.consumed(context.now, self.id, wire_bytes);
             return Ok(());
@@ -148,7 +184,10 @@ impl Relay {
     /// # Errors
     /// The session is over.
     pub(crate) fn on_closed(&mut self, context: &mut Context) -> Step {
-        self.up.finish();
+        self.client = Client::Gone;
+        if self.stalled.is_none() {
+            self.up.finish();
+        }
         self.finish_down(context);
         self.pump(context)
     }

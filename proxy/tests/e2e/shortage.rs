@@ -38,6 +38,12 @@ fn downloads_that_use_up_the_record_buffers_are_whole() {
 }
 
 #[test]
+fn uploads_that_use_up_the_record_buffers_are_whole() {
+    let edge = start(FEW_BUFFERS);
+    upload(&edge, |edge| edge.metric("weir_record_buffers{class=\"large\",use=\"free\"}") == 0.0);
+}
+
+#[test]
 fn uploads_that_use_up_the_operations_are_whole() {
     let edge = start(FEW_OPERATIONS);
     // Two of them are the worker's own.

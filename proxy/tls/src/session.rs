@@ -248,6 +248,13 @@ impl<G: DerefMut<Target = [u8]>> Session<G> {
         !self.assembly.is_idle()
     }
 
+    /// How many bytes the record under way still takes into the buffer that it has; 0 if it has none.
+    /// A payload that is no longer doesn't call for another buffer.
+    #[must_use]
+    pub const fn body_left(&self) -> usize {
+        self.assembly.body_left()
+    }
+
     /// Sequence numbers of the next records.
     #[must_use]
     pub const fn sequences(&self) -> Sequences {

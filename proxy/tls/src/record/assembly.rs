@@ -22,6 +22,14 @@ impl<G> Assembly<G> {
     pub(crate) const fn is_idle(&self) -> bool {
         matches!(self, Self::Header(PartialHeader { len: 0, .. }))
     }
+
+    /// Bytes that a body lacks; 0 before there is one.
+    pub(crate) const fn body_left(&self) -> usize {
+        match self {
+            Self::Header(_) => 0,
+            Self::Body(body) => body.body.end.saturating_sub(body.filled),
+        }
+    }
 }
 
 /// The bytes of a header so far. They need no buffer of the caller.

@@ -67,6 +67,7 @@ fn crates_without_unsafe_forbid_it() {
         "kernel-version",
         "netstack",
         "netstack/model",
+        "netstack/simulator",
         "metrics",
         "hosts",
         "proxy/tls",

@@ -1,13 +1,7 @@
 //! When all peers are gone, everything is back where it was: invariant 16 of the design.
 
 use netstack::{Keepalive, Span};
-
-use crate::app::{Ending, Plan};
-use crate::cable::Impairments;
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::NetworkConfig;
-use crate::random::Random;
+use netstack_simulator::{Ending, Family, Impairments, NetworkConfig, Plan, Random, for_seeds};
 
 #[test]
 fn hundreds_of_connections_that_end_in_every_way_leave_nothing() {

@@ -1,11 +1,8 @@
 //! Every order in which a connection can end.
 
 use netstack::{CloseReason, Keepalive, Span};
+use netstack_simulator::{Ending, Family, NetworkConfig, Plan, for_seeds};
 
-use crate::app::{Ending, Plan};
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::NetworkConfig;
 use crate::transfer::assert_delivered;
 
 /// Runs one connection on a link that is bad in any way, and checks both streams.

@@ -1,12 +1,8 @@
 //! Loss is repaired without timeouts, and a narrow path is filled and not flooded.
 
 use netstack::Span;
+use netstack_simulator::{Bottleneck, Family, Impairments, NetworkConfig, Plan, for_seeds};
 
-use crate::app::Plan;
-use crate::cable::{Bottleneck, Impairments};
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::NetworkConfig;
 use crate::transfer::assert_delivered;
 
 #[test]

@@ -1,12 +1,8 @@
 //! Routers mark instead of dropping, and senders heed the marks.
 
 use netstack::{EcnBackoff, EcnMode, Span};
+use netstack_simulator::{Bottleneck, Family, Impairments, NetworkConfig, Plan, for_seeds};
 
-use crate::app::Plan;
-use crate::cable::{Bottleneck, Impairments};
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::NetworkConfig;
 use crate::transfer::assert_delivered;
 
 #[test]

@@ -1,13 +1,10 @@
 //! SYNs from addresses that never answer, many times more than may be half-open. RFC 4987.
 
 use netstack::{AddressOwner, DropReason, Span, SynCookies};
+use netstack_simulator::{
+    Family, Host, Network, NetworkConfig, Plan, Random, fill_checksum, for_seeds,
+};
 
-use crate::app::Plan;
-use crate::for_seeds;
-use crate::host::{Family, Host};
-use crate::hostile::fill_checksum;
-use crate::network::{Network, NetworkConfig};
-use crate::random::Random;
 use crate::sequence::{Clock, near_wrap};
 use crate::transfer::assert_delivered;
 
@@ -17,8 +14,8 @@ const TCP_AT: usize = 54;
 /// A SYN like `template` from an address, a port and a number of nobody.
 fn strange_syn(template: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = template.to_vec();
-    bytes[30..38].copy_from_slice(&random.next().to_be_bytes());
-    let [a, b, c, d, e, g, ..] = random.next().to_be_bytes();
+    bytes[30..38].copy_from_slice(&random.next_u64().to_be_bytes());
+    let [a, b, c, d, e, g, ..] = random.next_u64().to_be_bytes();
     bytes[TCP_AT..TCP_AT + 2].copy_from_slice(&[a | 0x80, b]);
     bytes[TCP_AT + 4..TCP_AT + 8].copy_from_slice(&[c, d, e, g]);
     fill_checksum(&mut bytes, TCP_AT);

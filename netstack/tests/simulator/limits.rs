@@ -1,11 +1,8 @@
 //! Every table and queue has a limit, and what is beyond it does no harm.
 
 use netstack::{DropReason, Span, SynCookies};
+use netstack_simulator::{Family, Network, NetworkConfig, Plan, Reader, for_seeds};
 
-use crate::app::{Plan, Reader};
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::{Network, NetworkConfig};
 use crate::transfer::assert_delivered;
 
 /// Opens `count` connections at once.

@@ -1,11 +1,8 @@
 //! Every way in which a connection can begin, or fail to.
 
 use netstack::{AddressOwner, CloseReason, Span};
+use netstack_simulator::{Ending, Family, NetworkConfig, PORT, Plan, Ports, for_seeds};
 
-use crate::app::Plan;
-use crate::for_seeds;
-use crate::host::{Family, Ports};
-use crate::network::NetworkConfig;
 use crate::transfer::assert_delivered;
 
 #[test]
@@ -83,12 +80,12 @@ fn the_same_two_ends_can_be_used_again_at_once() {
     for_seeds(0..50, |random| {
         let plans = [Plan::sending(1_000), Plan::sending(1_000)];
         let mut network = NetworkConfig::new(plans[1]).build(random);
-        let ports = Ports { local: 5_000, remote: crate::host::PORT };
+        let ports = Ports { local: 5_000, remote: PORT };
         for round in 1..=5 {
             // Whichever side is in TIME-WAIT, a new SYN with a higher number takes its place.
             let now = network.now;
             let mut server_first = plans[0];
-            server_first.ending = crate::app::Ending::FinishAfterPeer;
+            server_first.ending = Ending::FinishAfterPeer;
             network.hosts[0].connect(now, Family::V4, ports, server_first);
             network.run_until(Span::from_secs(50), |network| {
                 network.hosts.iter().all(|host| host.outcomes.len() == round)

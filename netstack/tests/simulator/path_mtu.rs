@@ -1,12 +1,10 @@
 //! Paths that take less than the link, and say so or don't; paths that change.
 
 use netstack::{ConnectionInfo, MtuProbing, Span};
+use netstack_simulator::{
+    Bottleneck, Family, Impairments, Network, NetworkConfig, Plan, Refusal, Strait, for_seeds,
+};
 
-use crate::app::Plan;
-use crate::cable::{Bottleneck, Impairments, Refusal, Strait};
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::{Network, NetworkConfig};
 use crate::sequence::{Clock, near_wrap};
 use crate::transfer::assert_delivered;
 

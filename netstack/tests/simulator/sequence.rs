@@ -1,13 +1,8 @@
 //! Sequence numbers and timestamps go around the wrap, and nobody notices.
 
 use netstack::Span;
+use netstack_simulator::{Cable, Family, Network, NetworkConfig, Plan, Random, for_seeds};
 
-use crate::app::Plan;
-use crate::cable::Cable;
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::{Network, NetworkConfig};
-use crate::random::Random;
 use crate::transfer::assert_delivered;
 
 /// A number of 32 bits in a SYN that rises with the clock.

@@ -1,12 +1,7 @@
 //! Bytes arrive, all of them, in order, whatever the link does.
 
 use netstack::{CloseReason, Span};
-
-use crate::app::{Outcome, Plan};
-use crate::cable::Impairments;
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::NetworkConfig;
+use netstack_simulator::{Family, Impairments, NetworkConfig, Outcome, Plan, for_seeds};
 
 /// Checks that each side has the other's whole stream, and its end.
 pub(crate) fn assert_delivered(outcomes: &[Outcome; 2], plans: [Plan; 2]) {

@@ -1,11 +1,8 @@
 //! Receivers that do not read, and senders that wait for them.
 
 use netstack::Span;
+use netstack_simulator::{Family, NetworkConfig, Plan, Reader, for_seeds};
 
-use crate::app::{Plan, Reader};
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::NetworkConfig;
 use crate::transfer::assert_delivered;
 
 #[test]

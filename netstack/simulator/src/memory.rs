@@ -6,16 +6,16 @@ use std::rc::Rc;
 
 /// How many of something live.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Alive(Rc<Cell<usize>>);
+pub struct Alive(Rc<Cell<usize>>);
 
 impl Alive {
     /// How many.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.get()
     }
 
     /// Bytes that count as one while they live.
-    pub(crate) fn hold(&self, bytes: Vec<u8>) -> Counted {
+    pub fn hold(&self, bytes: Vec<u8>) -> Counted {
         self.0.set(self.0.get() + 1);
         Counted { bytes, alive: self.clone() }
     }
@@ -23,7 +23,7 @@ impl Alive {
 
 /// Bytes that know whether they still live: a received frame, or a record to send.
 #[derive(Debug)]
-pub(crate) struct Counted {
+pub struct Counted {
     bytes: Vec<u8>,
     alive: Alive,
 }

@@ -6,22 +6,22 @@ use crate::random::Random;
 
 /// How one side of a connection behaves.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// Bytes it sends.
-    pub(crate) send_bytes: u64,
+    pub send_bytes: u64,
     /// The longest buffer it queues at once.
-    pub(crate) buffer_max: u64,
+    pub buffer_max: u64,
     /// How it ends.
-    pub(crate) ending: Ending,
+    pub ending: Ending,
     /// How it reads.
-    pub(crate) reader: Reader,
+    pub reader: Reader,
     /// Whether what it receives must be what the peer sent.
-    pub(crate) trust: Trust,
+    pub trust: Trust,
 }
 
 /// Whether what is received must be what the peer sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trust {
+pub enum Trust {
     /// It must.
     Peer,
     /// Somebody forges segments: it may be anything.
@@ -30,7 +30,7 @@ pub(crate) enum Trust {
 
 /// How one side ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub enum Ending {
     /// FIN as soon as all is queued.
     Finish,
     /// FIN when the peer's stream has ended.
@@ -50,7 +50,7 @@ pub(crate) enum Ending {
 
 /// How one side reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub enum Reader {
     /// Everything at once.
     Eager,
     /// One payload at a time, with a pause after each.
@@ -61,24 +61,24 @@ pub(crate) enum Reader {
 
 impl Plan {
     /// Sends `send_bytes`, reads at once, and finishes.
-    pub(crate) const fn sending(send_bytes: u64) -> Self {
+    pub const fn sending(send_bytes: u64) -> Self {
         let (ending, reader) = (Ending::Finish, Reader::Eager);
         Self { send_bytes, buffer_max: 16_384, ending, reader, trust: Trust::Peer }
     }
 
     /// The same with another ending.
-    pub(crate) const fn ending(self, ending: Ending) -> Self {
+    pub const fn ending(self, ending: Ending) -> Self {
         Self { ending, ..self }
     }
 
     /// The same with another reader.
-    pub(crate) const fn reader(self, reader: Reader) -> Self {
+    pub const fn reader(self, reader: Reader) -> Self {
         Self { reader, ..self }
     }
 
     /// Plans of any size and pace for the two sides, that read everything and end by FIN. One of
     /// the two may wait for the other's end.
-    pub(crate) fn pair(random: &mut Random, send_bytes_max: u64) -> [Self; 2] {
+    pub fn pair(random: &mut Random, send_bytes_max: u64) -> [Self; 2] {
         let mut plans = [Self::any(random, send_bytes_max), Self::any(random, send_bytes_max)];
         let waits = usize::try_from(random.within(0..4)).expect("it is small");
         if let Some(plan) = plans.get_mut(waits) {
@@ -106,37 +106,39 @@ impl Plan {
 
 /// What became of one side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// Bytes received, each checked.
-    pub(crate) received: u64,
+    pub received: u64,
     /// Bytes queued.
-    pub(crate) queued: u64,
+    pub queued: u64,
     /// Whether the peer's stream ended, once, behind its bytes.
-    pub(crate) peer_finished: bool,
+    pub peer_finished: bool,
     /// Why the engine said that it was over; `None` when it is not, or the owner let go.
-    pub(crate) closed: Option<CloseReason>,
+    pub closed: Option<CloseReason>,
     /// Whether it let go.
-    pub(crate) let_go: bool,
+    pub let_go: bool,
 }
 
 /// One side of a connection.
 #[derive(Debug)]
-pub(crate) struct App {
-    pub(crate) plan: Plan,
-    pub(crate) outcome: Outcome,
+pub struct App {
+    /// What it does.
+    pub plan: Plan,
+    /// What became of it so far.
+    pub outcome: Outcome,
     /// Whether there may be something to read.
-    pub(crate) readable: bool,
+    pub readable: bool,
     /// Whether our direction was shut down.
-    pub(crate) shut_down: bool,
+    pub shut_down: bool,
     /// Whether the handshake is done.
-    pub(crate) open: bool,
+    pub open: bool,
     /// No reading before this.
-    pub(crate) reads_at: Instant,
+    pub reads_at: Instant,
 }
 
 impl App {
     /// A side that starts now.
-    pub(crate) fn new(plan: Plan, now: Instant) -> Self {
+    pub fn new(plan: Plan, now: Instant) -> Self {
         let reads_at = match plan.reader {
             Reader::Asleep(span) => now + span,
             Reader::Eager | Reader::Paced(_) => now,
@@ -146,12 +148,12 @@ impl App {
     }
 
     /// When it wants to be called without an event.
-    pub(crate) fn wakes_at(&self) -> Option<Instant> {
+    pub fn wakes_at(&self) -> Option<Instant> {
         self.readable.then_some(self.reads_at)
     }
 
     /// Checks what arrived: octet n of every stream is a function of n.
-    pub(crate) fn take(&mut self, bytes: &[u8]) {
+    pub fn take(&mut self, bytes: &[u8]) {
         assert!(!self.outcome.peer_finished, "no byte comes behind the end");
         for (at, byte) in bytes.iter().enumerate() {
             if self.plan.trust == Trust::Nobody {
@@ -164,7 +166,7 @@ impl App {
     }
 
     /// Whether it wants to reset the connection.
-    pub(crate) fn wants_abort(&self) -> bool {
+    pub fn wants_abort(&self) -> bool {
         match self.plan.ending {
             Ending::Abort { after_received } => self.outcome.received >= after_received,
             _ => false,
@@ -172,7 +174,7 @@ impl App {
     }
 
     /// Whether it wants to end its direction.
-    pub(crate) fn wants_shutdown(&self) -> bool {
+    pub fn wants_shutdown(&self) -> bool {
         let all_queued = self.outcome.queued == self.plan.send_bytes;
         let ready = match self.plan.ending {
             Ending::Finish => true,
@@ -183,7 +185,7 @@ impl App {
     }
 
     /// Whether it wants to let go.
-    pub(crate) fn wants_to_let_go(&self) -> bool {
+    pub fn wants_to_let_go(&self) -> bool {
         let all_queued = self.outcome.queued == self.plan.send_bytes;
         match self.plan.ending {
             Ending::LetGoAfterPeer => all_queued && self.outcome.peer_finished,
@@ -196,7 +198,7 @@ impl App {
 }
 
 /// Octet `offset` of every stream: no two nearby stretches are alike.
-pub(crate) fn octet(offset: u64) -> u8 {
+pub fn octet(offset: u64) -> u8 {
     let mixed = offset.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed.to_be_bytes()[0] ^ mixed.to_be_bytes()[3]
 }

@@ -19,7 +19,7 @@ use netstack_model::wire::{Carried, read};
 use netstack_model::{Call, Flow, Host, Label, Segment, State, Step, View};
 
 /// An engine and its judge.
-pub(crate) struct Judged<F, B> {
+pub struct Judged<F, B> {
     engine: Engine<F, B>,
     host: Host,
     /// Connections that live and whose owner has not let go.
@@ -59,7 +59,7 @@ impl<F, B> Deref for Judged<F, B> {
 
 impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     /// See [`Engine::new`].
-    pub(crate) fn new(config: Config, now: Instant) -> Result<Self, ConfigError> {
+    pub fn new(config: Config, now: Instant) -> Result<Self, ConfigError> {
         let host = Host::new(convert::profile(&config));
         Ok(Self {
             engine: Engine::new(config, now)?,
@@ -72,7 +72,7 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// See [`Engine::listen`].
-    pub(crate) fn listen(&mut self, listen: Listen) -> Result<ListenerId, ListenError> {
+    pub fn listen(&mut self, listen: Listen) -> Result<ListenerId, ListenError> {
         let id = self.engine.listen(listen)?;
         self.host.listen(listen.address);
         Ok(id)
@@ -80,24 +80,24 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
 
     /// See [`Engine::expect_cookies`]. Who began those connections is another host, and what it
     /// said is not known here.
-    pub(crate) fn expect_cookies(&mut self, sent_at: Instant) {
+    pub fn expect_cookies(&mut self, sent_at: Instant) {
         self.engine.expect_cookies(sent_at);
         self.judging = Judging::Nothing;
     }
 
     /// Judges nothing from here on: somebody forges segments, and which of two that contradict each
     /// other the engine believed is too much to follow.
-    pub(crate) const fn judge_nothing(&mut self) {
+    pub const fn judge_nothing(&mut self) {
         self.judging = Judging::Nothing;
     }
 
     /// See [`Engine::set_neighbor`].
-    pub(crate) fn set_neighbor(&mut self, address: std::net::IpAddr, mac: netstack::MacAddress) {
+    pub fn set_neighbor(&mut self, address: std::net::IpAddr, mac: netstack::MacAddress) {
         self.engine.set_neighbor(address, mac);
     }
 
     /// See [`Engine::connect`].
-    pub(crate) fn connect(
+    pub fn connect(
         &mut self,
         now: Instant,
         connect: Connect,
@@ -111,7 +111,7 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// Takes a frame as a worker without colleagues does.
-    pub(crate) fn receive(&mut self, now: Instant, frame: F) {
+    pub fn receive(&mut self, now: Instant, frame: F) {
         let carried = read(&frame);
         let bytes_are_icmp = convert::is_icmp(&frame);
         if let Verdict::Unclaimed(unclaimed) = self.engine.handle_frame(now, frame) {
@@ -133,7 +133,7 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// See [`Engine::handle_timeout`].
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+    pub fn handle_timeout(&mut self, now: Instant) {
         self.engine.handle_timeout(now);
         let due = |known: &Known| known.timer.is_some_and(|at| at <= now);
         let known = self.known.iter().filter(|(_, known)| due(known));
@@ -143,7 +143,7 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// See [`Engine::poll_event`].
-    pub(crate) fn poll_event(&mut self, now: Instant) -> Option<Event> {
+    pub fn poll_event(&mut self, now: Instant) -> Option<Event> {
         let event = self.engine.poll_event()?;
         let id = event.id();
         if matches!(event, Event::Closed { .. }) {
@@ -159,7 +159,7 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// See [`Engine::poll_transmit`].
-    pub(crate) fn poll_transmit(&mut self, now: Instant, link: &mut impl Link) -> Transmitted {
+    pub fn poll_transmit(&mut self, now: Instant, link: &mut impl Link) -> Transmitted {
         let mut tap = tap::Tap::new(link);
         let transmitted = self.engine.poll_transmit(now, &mut tap);
         let out: Vec<(Flow, Segment)> = tap.into_segments();
@@ -172,12 +172,12 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// See [`Engine::recv`].
-    pub(crate) fn recv(&mut self, id: ConnectionId) -> Option<Payload<F>> {
+    pub fn recv(&mut self, id: ConnectionId) -> Option<Payload<F>> {
         self.engine.recv(id)
     }
 
     /// See [`Engine::consumed`].
-    pub(crate) fn consumed(&mut self, now: Instant, id: ConnectionId, bytes: usize) {
+    pub fn consumed(&mut self, now: Instant, id: ConnectionId, bytes: usize) {
         let flow = self.flow_of(now, id);
         self.engine.consumed(now, id, bytes);
         if let Some(flow) = flow {
@@ -186,12 +186,7 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// See [`Engine::send`].
-    pub(crate) fn send(
-        &mut self,
-        now: Instant,
-        id: ConnectionId,
-        buffer: B,
-    ) -> Result<(), SendError<B>> {
+    pub fn send(&mut self, now: Instant, id: ConnectionId, buffer: B) -> Result<(), SendError<B>> {
         let (flow, octets) = (self.flow_of(now, id), convert::octets(buffer.len()));
         self.engine.send(now, id, buffer)?;
         if let Some(flow) = flow {
@@ -201,7 +196,7 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// See [`Engine::shutdown`].
-    pub(crate) fn shutdown(&mut self, now: Instant, id: ConnectionId) {
+    pub fn shutdown(&mut self, now: Instant, id: ConnectionId) {
         let flow = self.flow_of(now, id);
         self.engine.shutdown(now, id);
         if let Some(flow) = flow {
@@ -210,7 +205,7 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// See [`Engine::abort`].
-    pub(crate) fn abort(&mut self, now: Instant, id: ConnectionId) {
+    pub fn abort(&mut self, now: Instant, id: ConnectionId) {
         let flow = self.flow_of(now, id);
         self.engine.abort(now, id);
         if let Some(flow) = flow {
@@ -219,7 +214,7 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     }
 
     /// See [`Engine::close`].
-    pub(crate) fn close(&mut self, now: Instant, id: ConnectionId) {
+    pub fn close(&mut self, now: Instant, id: ConnectionId) {
         let flow = self.flow_of(now, id);
         self.engine.close(now, id);
         if let Some(flow) = flow {

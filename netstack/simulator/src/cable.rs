@@ -5,49 +5,49 @@ use std::collections::BinaryHeap;
 
 use netstack::{Instant, Link, Span, Train};
 
-use crate::hostile::forged;
+use crate::forge::forged;
 use crate::icmp::packet_too_big;
 use crate::random::Random;
 
 /// What goes wrong, in frames of a thousand, and how long the way is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Impairments {
+pub struct Impairments {
     /// Frames that never arrive.
-    pub(crate) loss: u64,
+    pub loss: u64,
     /// Frames that arrive twice.
-    pub(crate) duplication: u64,
+    pub duplication: u64,
     /// Frames that overtake or are overtaken.
-    pub(crate) reordering: u64,
+    pub reordering: u64,
     /// Frames that arrive with a bit changed.
-    pub(crate) corruption: u64,
+    pub corruption: u64,
     /// Segments with a companion that nobody sent.
-    pub(crate) forgery: u64,
+    pub forgery: u64,
     /// ECN-capable frames that arrive marked.
-    pub(crate) marking: u64,
+    pub marking: u64,
     /// Trains of which only a part is taken.
-    pub(crate) busy: u64,
+    pub busy: u64,
     /// The time of the way.
-    pub(crate) delay: Span,
+    pub delay: Span,
     /// What the way may take longer, without overtaking.
-    pub(crate) jitter: Span,
+    pub jitter: Span,
     /// The smallest MTU on the way, if it is not the link's.
-    pub(crate) strait: Option<Strait>,
+    pub strait: Option<Strait>,
     /// The narrowest place, if there is one.
-    pub(crate) bottleneck: Option<Bottleneck>,
+    pub bottleneck: Option<Bottleneck>,
 }
 
 /// A place that takes only short packets.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Strait {
+pub struct Strait {
     /// The longest packet that passes.
-    pub(crate) mtu: u16,
+    pub mtu: u16,
     /// What becomes of others.
-    pub(crate) refusal: Refusal,
+    pub refusal: Refusal,
 }
 
 /// What a router does with a packet that is too big.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// It tells the sender.
     Told,
     /// It says nothing: a black hole.
@@ -56,18 +56,18 @@ pub(crate) enum Refusal {
 
 /// A narrow place with a queue before it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bottleneck {
+pub struct Bottleneck {
     /// What passes it.
-    pub(crate) bytes_per_ms: u64,
+    pub bytes_per_ms: u64,
     /// What may wait before it; more is lost.
-    pub(crate) queue_bytes: u64,
+    pub queue_bytes: u64,
     /// What may wait before ECN-capable frames are marked.
-    pub(crate) marks_above_bytes: u64,
+    pub marks_above_bytes: u64,
 }
 
 impl Impairments {
     /// A good link.
-    pub(crate) const NONE: Self = Self {
+    pub const NONE: Self = Self {
         loss: 0,
         duplication: 0,
         reordering: 0,
@@ -82,7 +82,7 @@ impl Impairments {
     };
 
     /// A bad link of any kind: each impairment is there or not.
-    pub(crate) fn any(random: &mut Random) -> Self {
+    pub fn any(random: &mut Random) -> Self {
         let mut up_to = |max: u64| if random.chance(500) { random.within(0..max) } else { 0 };
         Self {
             loss: up_to(80),
@@ -111,7 +111,7 @@ struct Flying {
 
 /// One direction of the link.
 #[derive(Debug)]
-pub(crate) struct Cable {
+pub struct Cable {
     impairments: Impairments,
     random: Random,
     flying: BinaryHeap<Reverse<Flying>>,
@@ -135,11 +135,13 @@ pub(crate) struct Cable {
     marked: u64,
     /// A hash of every frame that was taken.
     digest: u64,
+    /// The frames that were taken since the last look, where somebody looks.
+    watched: Option<Vec<Vec<u8>>>,
 }
 
 impl Cable {
     /// A cable with nothing on it.
-    pub(crate) fn new(impairments: Impairments, random: Random) -> Self {
+    pub fn new(impairments: Impairments, random: Random) -> Self {
         Self {
             impairments,
             random,
@@ -154,38 +156,49 @@ impl Cable {
             answers: Vec::new(),
             marked: 0,
             digest: 0,
+            watched: None,
         }
     }
 
     /// The link as the sender sees it at `now`.
-    pub(crate) fn at(&mut self, now: Instant) -> &mut Self {
+    pub fn at(&mut self, now: Instant) -> &mut Self {
         self.now = now;
         self
     }
 
+    /// Keeps what is put on the cable from here on, lost frames included, for [`Cable::watched`].
+    pub fn watch(&mut self) {
+        self.watched = Some(Vec::new());
+    }
+
+    /// What was put on the cable since it is watched; it is not any more.
+    pub fn watched(&mut self) -> Vec<Vec<u8>> {
+        self.watched.take().unwrap_or_default()
+    }
+
     /// Nothing arrives from here on, not even what is on its way.
-    pub(crate) fn cut(&mut self) {
+    pub fn cut(&mut self) {
         self.cut = true;
         self.flying.clear();
     }
 
     /// The way takes other packets from here on.
-    pub(crate) fn set_strait(&mut self, strait: Option<Strait>) {
+    pub fn set_strait(&mut self, strait: Option<Strait>) {
         self.impairments.strait = strait;
     }
 
     /// What routers on the way have to say to the sender, since the last call.
-    pub(crate) fn take_answers(&mut self) -> Vec<Vec<u8>> {
+    pub fn take_answers(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.answers)
     }
 
     /// When the next frame arrives.
-    pub(crate) fn next_arrival(&self) -> Option<Instant> {
+    pub fn next_arrival(&self) -> Option<Instant> {
         self.flying.peek().map(|Reverse(frame)| frame.arrival)
     }
 
     /// The next frame that has arrived.
-    pub(crate) fn arrived(&mut self, now: Instant) -> Option<Vec<u8>> {
+    pub fn arrived(&mut self, now: Instant) -> Option<Vec<u8>> {
         if self.next_arrival()? > now {
             return None;
         }
@@ -193,34 +206,57 @@ impl Cable {
     }
 
     /// Frames that were put on the cable, lost ones included.
-    pub(crate) fn frames(&self) -> u64 {
+    pub fn frames(&self) -> u64 {
         self.frames
     }
 
     /// Bytes of the longest frame that was put on the cable.
-    pub(crate) fn longest_frame(&self) -> usize {
+    pub fn longest_frame(&self) -> usize {
         self.longest_frame
     }
 
     /// Frames that were marked.
-    pub(crate) fn marked(&self) -> u64 {
+    pub fn marked(&self) -> u64 {
         self.marked
     }
 
     /// A hash of every frame that was put on the cable, in order.
-    pub(crate) fn digest(&self) -> u64 {
+    pub fn digest(&self) -> u64 {
         self.digest
     }
 
     /// The first segment that was put on the cable.
-    pub(crate) fn first_segment(&self) -> Option<&[u8]> {
+    pub fn first_segment(&self) -> Option<&[u8]> {
         self.first_segment.as_deref()
     }
 
     /// Puts a frame on the cable that no sender of ours sent.
-    pub(crate) fn put_foreign(&mut self, now: Instant, bytes: Vec<u8>) {
+    pub fn put_foreign(&mut self, now: Instant, bytes: Vec<u8>) {
         self.now = now;
         self.put(bytes);
+    }
+
+    /// Takes a frame of a sender that is no engine.
+    pub fn take(&mut self, now: Instant, bytes: Vec<u8>) {
+        self.now = now;
+        self.accept(bytes);
+    }
+
+    /// Takes a frame, and loses it or not.
+    fn accept(&mut self, bytes: Vec<u8>) {
+        if let Some(watched) = &mut self.watched {
+            watched.push(bytes.clone());
+        }
+        self.frames += 1;
+        self.longest_frame = self.longest_frame.max(bytes.len());
+        for byte in &bytes {
+            self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+        // ARP and neighbour discovery ask three times only: their loss is no test of TCP.
+        let lost = is_tcp(&bytes) && self.random.chance(self.impairments.loss);
+        if !lost && !self.cut {
+            self.put(bytes);
+        }
     }
 
     /// Puts a frame on the cable.
@@ -288,6 +324,15 @@ impl Cable {
     }
 }
 
+/// Whether a frame holds a TCP segment.
+fn is_tcp(frame: &[u8]) -> bool {
+    match frame.get(12..14) {
+        Some([0x08, 0x00]) => frame.get(23) == Some(&6),
+        Some([0x86, 0xdd]) => frame.get(20) == Some(&6),
+        Some(_) | None => false,
+    }
+}
+
 /// Marks a frame as having met congestion, if it is ECN-capable: whether it was. RFC 3168 §5.
 fn mark(frame: &mut [u8]) -> bool {
     let Some(ip) = frame.get_mut(14..) else { return false };
@@ -334,16 +379,7 @@ impl Link for Cable {
             if train.is_tcp() && self.first_segment.is_none() {
                 self.first_segment = Some(bytes.clone());
             }
-            self.frames += 1;
-            self.longest_frame = self.longest_frame.max(len);
-            for byte in &bytes {
-                self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-            }
-            // ARP and neighbour discovery ask three times only: their loss is no test of TCP.
-            let lost = train.is_tcp() && self.random.chance(self.impairments.loss);
-            if !lost && !self.cut {
-                self.put(bytes);
-            }
+            self.accept(bytes);
         }
         taken
     }

@@ -197,9 +197,14 @@ fn a_spurious_timeout_is_taken_back() {
 
 #[test]
 fn what_an_undo_takes_back_is_not_given_up_by_the_same_ack() {
-    let (mut host, mut peer, _) = in_flight(10, |peer| {
+    let (mut host, mut peer, id) = in_flight(5, |peer| {
         peer.timestamps = Some(Timestamps { value: 1, echo: 0 });
     });
+    // Sent later than the first five by more than a reordering window: their arrival is what would
+    // give up the others.
+    host.engine.send(host.now, id, std::vec![b'y'; 5 * 1_448]).expect("there is room");
+    assert_eq!(host.segments().len(), 5);
+    host.now += Span::from_millis(1);
     let block = |peer: &Peer, first: u32, last: u32| {
         let (left, right) = (peer.ack + first * 1_448, peer.ack + last * 1_448);
         SackBlock { left, right }
@@ -209,7 +214,7 @@ fn what_an_undo_takes_back_is_not_given_up_by_the_same_ack() {
     host.receive(peer.frame(&[]));
     assert_eq!(sequence_numbers(&mut host).first(), Some(&peer.ack), "taken for lost");
     // The first was only late, and so is the fifth.
-    host.now += Span::from_millis(2);
+    host.now += Span::from_millis(20);
     let report = block(&peer, 5, 9);
     peer.ack += 4 * 1_448;
     peer.sack = Default::default();

@@ -104,6 +104,8 @@ counters! {
     keepalive_probes,
     /// Payload bytes that arrived ahead of a gap.
     out_of_order_bytes,
+    /// D-SACK blocks for payload that arrived a second time. RFC 2883.
+    duplicates_reported,
     /// Payload bytes that were copied out of their frames, because the connection held too many.
     copied_out_bytes,
     /// Connections that took TIME-WAIT's place before its time. RFC 6191.

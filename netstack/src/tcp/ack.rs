@@ -1,6 +1,7 @@
 //! When to acknowledge. RFC 9293 §3.8.6.3, RFC 5681 §4.2.
 
 use super::seq::SeqNum;
+use crate::wire::tcp_options::SackBlock;
 
 /// When the next acknowledgment is due.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,19 @@ pub(crate) struct AckState {
     touched: u8,
     /// Where the range starts that was touched last.
     newest: Option<SeqNum>,
+    /// What arrived a second time since the last one.
+    duplicate: Option<SackBlock>,
+}
+
+/// What the acknowledgment that is owed can say of one more duplicate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reported {
+    /// It is part of what is reported already.
+    Joined,
+    /// It is the first.
+    First,
+    /// Another one waits to be reported, and an acknowledgment has room for one.
+    NoRoom,
 }
 
 /// Whether an acknowledgment is owed.
@@ -30,7 +44,14 @@ pub(crate) enum Owed {
 impl AckState {
     /// Nothing is owed yet.
     pub(crate) const fn new() -> Self {
-        Self { owed: Owed::Nothing, bytes: 0, quick: QUICK_ACKS, touched: 0, newest: None }
+        Self {
+            owed: Owed::Nothing,
+            bytes: 0,
+            quick: QUICK_ACKS,
+            touched: 0,
+            newest: None,
+            duplicate: None,
+        }
     }
 
     /// Whether an acknowledgment is owed.
@@ -61,6 +82,26 @@ impl AckState {
         self.touched
     }
 
+    /// `block` arrived a second time: it is reported in this turn. RFC 2883 §4.
+    pub(crate) fn on_duplicate(&mut self, block: SackBlock) -> Reported {
+        self.owed = Owed::Now;
+        let Some(known) = &mut self.duplicate else {
+            self.duplicate = Some(block);
+            return Reported::First;
+        };
+        if block.left.after(known.right) || block.right.before(known.left) {
+            return Reported::NoRoom;
+        }
+        known.left = known.left.earliest(block.left);
+        known.right = known.right.latest(block.right);
+        Reported::Joined
+    }
+
+    /// What arrived a second time since the last acknowledgment.
+    pub(crate) const fn duplicate(&self) -> Option<SackBlock> {
+        self.duplicate
+    }
+
     /// Acknowledge in this turn.
     pub(crate) const fn at_once(&mut self) {
         self.owed = Owed::Now;
@@ -72,6 +113,7 @@ impl AckState {
         self.bytes = 0;
         self.touched = 0;
         self.newest = None;
+        self.duplicate = None;
     }
 }
 

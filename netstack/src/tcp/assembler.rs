@@ -211,6 +211,14 @@ impl<T> Assembler<T> {
         blocks
     }
 
+    /// The first part of `block` that is held. RFC 2883 §4.2.3.
+    pub(crate) fn overlap(&self, block: SackBlock) -> Option<SackBlock> {
+        let first = self.ranges.partition_point(|range| range.right.before_or_eq(block.left));
+        let range = self.ranges.get(first).filter(|range| range.left.before(block.right))?;
+        let left = range.left.latest(block.left);
+        Some(SackBlock { left, right: range.right.earliest(block.right) })
+    }
+
     /// The sequence number behind everything that is held.
     #[cfg(test)]
     pub(crate) fn end(&self) -> Option<SeqNum> {

@@ -63,6 +63,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Gives the link everything that may go out now.
     pub(crate) fn transmit(&mut self, env: &mut Env<'_, F>, link: &mut impl Link) -> Transmitted {
         let Some(route) = self.route else { return Transmitted::Done };
+        // On its own: each segment of a train would report it, and it is to be reported once.
+        // RFC 2883 §4.
+        if self.recv.ack.duplicate().is_some()
+            && self.send_ack(env, route, link, self.send.snd_nxt) == Transmitted::LinkFull
+        {
+            return Transmitted::LinkFull;
+        }
         if self.send_due(env, route, link) == Transmitted::LinkFull {
             return Transmitted::LinkFull;
         }

@@ -10,7 +10,7 @@ use crate::engine::config::Limits;
 use crate::engine::drops::DropReason;
 use crate::engine::info::{Counters, Held};
 use crate::engine::payload::{Frame, Payload};
-use crate::wire::tcp_options::SackBlocks;
+use crate::wire::tcp_options::{SackBlock, SackBlocks};
 
 /// The receive half of a connection.
 #[derive(Debug)]
@@ -358,9 +358,32 @@ impl<F: Frame> Recv<F> {
         !self.assembler.is_empty()
     }
 
-    /// The SACK blocks to report, at most `room`.
+    /// The SACK blocks to report, at most `room`: what arrived a second time comes first.
+    /// RFC 2883 §4.
     pub(crate) fn sack_blocks(&self, room: usize) -> SackBlocks {
-        self.assembler.sack_blocks(room)
+        let Some(duplicate) = self.ack.duplicate().filter(|_| room > 0) else {
+            return self.assembler.sack_blocks(room);
+        };
+        let mut blocks = SackBlocks::EMPTY;
+        blocks.push(duplicate);
+        for &block in self.assembler.sack_blocks(room - 1).as_slice() {
+            blocks.push(block);
+        }
+        blocks
+    }
+
+    /// Where the range ahead of a gap starts that was touched last.
+    pub(crate) fn newest_range(&self) -> Option<SeqNum> {
+        self.assembler.sack_blocks(1).as_slice().first().map(|block| block.left)
+    }
+
+    /// The first part of `block` that was received before, in order or ahead of a gap.
+    pub(crate) fn duplicate_of(&self, block: SackBlock) -> Option<SackBlock> {
+        let right = block.right.earliest(self.rcv_nxt);
+        if block.left.before(right) {
+            return Some(SackBlock { left: block.left, right });
+        }
+        self.assembler.overlap(block)
     }
 
     /// The owner delivered `bytes` onwards. An ACK is owed at once when the window was all but

@@ -62,7 +62,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn answer_unacceptable(&mut self, env: &mut Env<'_, F>, segment: &Segment) {
         match segment.control {
             Control::Rst => {}
-            _ if segment.payload_len() > 0 => self.recv.ack.at_once(),
+            _ if segment.payload_len() > 0 => {
+                self.recv.ack.at_once();
+                self.note_duplicate(env, segment);
+            }
             Control::None | Control::Syn | Control::Fin => self.challenge(env),
         }
     }

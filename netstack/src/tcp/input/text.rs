@@ -6,12 +6,13 @@ use crate::engine::drops::DropReason;
 use crate::engine::event::CloseReason;
 use crate::engine::payload::{Buffer, Frame, Payload};
 use crate::engine::reply::Reply;
-use crate::tcp::ack::Owed;
+use crate::tcp::ack::{Owed, Reported};
 use crate::tcp::connection::{Env, Notes, Owner, Step, Tcb, advertised_mss};
 use crate::tcp::ecn::Mark;
 use crate::tcp::recv::{Arrived, Received};
 use crate::tcp::segment::Segment;
 use crate::tcp::state::Signal;
+use crate::wire::tcp_options::{SackBlock, SackPermitted};
 
 impl<F: Frame, B: Buffer> Tcb<F, B> {
     pub(super) fn process_text(&mut self, env: &mut Env<'_, F>, incoming: Incoming<F>) -> Step {
@@ -22,6 +23,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if !self.state.may_receive() {
             // The peer has finished: this can only be what was received before.
             self.recv.ack.at_once();
+            self.note_duplicate(env, &segment);
             return Err(DropReason::PastFin);
         }
         let end = segment.payload_seq() + u32::try_from(segment.payload_len()).unwrap_or(u32::MAX);
@@ -35,6 +37,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Err(DropReason::AfterClose);
         }
         self.take_mark(env, &segment);
+        self.note_duplicate(env, &segment);
         let octets = u16::try_from(segment.payload_len()).unwrap_or(u16::MAX);
         // A frame may be several segments that were coalesced on the way.
         let largest = advertised_mss(&self.tuple, self.path_mtu);
@@ -72,6 +75,22 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
     }
 
+    /// Takes note of text that was received before, so that its sender hears of it. RFC 2883 §4.
+    pub(super) fn note_duplicate(&mut self, env: &mut Env<'_, F>, segment: &Segment) {
+        let left = segment.payload_seq();
+        let right = left + u32::try_from(segment.payload_len()).unwrap_or(u32::MAX);
+        let Some(block) = self.recv.duplicate_of(SackBlock { left, right }) else { return };
+        if self.options.sack == SackPermitted::No {
+            return;
+        }
+        let mut reported = self.recv.ack.on_duplicate(block);
+        if reported == Reported::NoRoom {
+            self.reply_ack(env);
+            reported = self.recv.ack.on_duplicate(block);
+        }
+        env.counters.duplicates_reported += u64::from(reported == Reported::First);
+    }
+
     /// Takes note of a router's mark, and of the peer's word that it has reduced its window: it may
     /// have become so small that it waits for this acknowledgment.
     fn take_mark(&mut self, env: &mut Env<'_, F>, segment: &Segment) {
@@ -87,11 +106,16 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// the rest for lost and sends it all again, so a burst that touches more ranges gets more
     /// ACKs.
     fn report_ranges(&mut self, env: &mut Env<'_, F>) {
-        let newest = self.recv.sack_blocks(1);
-        let touched = newest.as_slice().first().map(|block| self.recv.ack.on_touched(block.left));
+        let newest = self.recv.newest_range();
+        let touched = newest.map(|left| self.recv.ack.on_touched(left));
         if touched < Some(SACK_BLOCKS_BESIDE_TIMESTAMPS) {
             return;
         }
+        self.reply_ack(env);
+    }
+
+    /// Sends the ACK that is owed now, before the burst has been taken whole.
+    fn reply_ack(&mut self, env: &mut Env<'_, F>) {
         if let Some(ack) = self.last_ack(env) {
             env.counters.acks_sent += 1;
             env.replies.push(Reply::Segment(ack), env.counters);

@@ -94,6 +94,10 @@ counters! {
     retransmits_recovery,
     /// Tail loss probes. RFC 8985 §7.
     loss_probes,
+    /// Tail loss probes that repaired a loss nothing else told of. RFC 8985 §7.4.
+    loss_probes_repaired,
+    /// D-SACK blocks received: what we sent arrived twice. RFC 2883.
+    duplicates_sent,
     /// Recoveries entered.
     recoveries,
     /// Recoveries that timestamps showed to be for nothing. RFC 3522.

@@ -5,6 +5,7 @@ use super::connection::{Due, Env, Tcb, advertised_mss, window_to_offer};
 use super::ecn;
 use super::header::{Outgoing, Route};
 use super::pmtud::ProbeStep;
+use super::sack::Sent;
 use super::segment::Options;
 use super::send::OurFin;
 use super::send_buffer::{SeqRange, Slices};
@@ -226,7 +227,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Transmitted::LinkFull;
         }
         env.counters.loss_probes += 1;
-        self.recovery.on_probe(self.send.snd_nxt);
+        let sent = if plan.pass == Pass::First { Sent::Once } else { Sent::Again };
+        self.recovery.on_probe(plan.range, sent);
         self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
         Transmitted::Done
     }

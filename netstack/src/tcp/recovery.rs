@@ -6,6 +6,7 @@ use super::sack::{Delivery, Detected, Learned, LossDeadline, Reordered, Scoreboa
 use super::send_buffer::SeqRange;
 use super::seq::SeqNum;
 use crate::time::{Instant, Span};
+use crate::wire::tcp_options::SackBlock;
 
 /// What the repair of one connection knows.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +20,10 @@ pub(crate) struct Recovery {
     reordered: Reordered,
     /// Duplicate ACKs since SND.UNA moved.
     dup_acks: u8,
-    /// SND.NXT when the tail loss probe went out, until it is answered.
-    probe_end: Option<SeqNum>,
+    /// How much patience reordering is worth.
+    patience: Patience,
+    /// The tail loss probe, until it is known what became of it.
+    probe: Option<Probe>,
     /// TSval of the first segment that this recovery sent again, until an ACK tells whether it
     /// was needed.
     first_again: Option<u32>,
@@ -35,6 +38,26 @@ enum Phase {
     Fast { end: SeqNum, prr: Prr },
     /// After a timeout with SND.UNA at `start`, up to `end`.
     Timeout { start: SeqNum, end: SeqNum },
+}
+
+/// A tail loss probe. RFC 8985 §7.3.
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    /// What it sent: its end is SND.NXT of that time.
+    range: SeqRange,
+    /// Whether that was sent before: then the probe may have repaired a loss.
+    sent: Sent,
+}
+
+/// How much longer than usual reordering is waited for. RFC 8985 §6.2, step 4.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// RACK.reo_wnd_mult: quarters of the smallest round trip, at least 1.
+    quarters: u8,
+    /// RACK.reo_wnd_persist: recoveries until it is 1 again.
+    recoveries: u8,
+    /// RACK.dsack_round: until SND.UNA is here, further D-SACKs say nothing new.
+    round_end: Option<SeqNum>,
 }
 
 /// Proportional rate reduction. RFC 6937 §3.
@@ -76,6 +99,8 @@ pub(crate) struct AckFacts {
     pub(crate) reports: Reports,
     /// Whether it showed that a recovery was for nothing.
     pub(crate) spurious: Spurious,
+    /// What it reports to have arrived twice. RFC 2883.
+    pub(crate) duplicate: Option<SackBlock>,
 }
 
 /// What an acknowledgment is.
@@ -85,7 +110,9 @@ pub(crate) enum Progress {
     Advanced,
     /// A duplicate ACK in the sense of RFC 5681 §2.
     Duplicate,
-    /// Neither.
+    /// It repeats the last one, and nothing is in flight.
+    Repeated,
+    /// None of these.
     Neither,
 }
 
@@ -115,6 +142,8 @@ pub(crate) enum Entered {
     No,
     /// Yes.
     Yes,
+    /// It began and ended at once: a tail loss probe had repaired the loss.
+    Repaired,
 }
 
 /// Whether a recovery was for nothing.
@@ -135,7 +164,8 @@ impl Recovery {
             rtt: Span::ZERO,
             reordered: Reordered::No,
             dup_acks: 0,
-            probe_end: None,
+            patience: Patience { quarters: 1, recoveries: 0, round_end: None },
+            probe: None,
             first_again: None,
         }
     }
@@ -175,8 +205,9 @@ impl Recovery {
         match facts.progress {
             Progress::Advanced => self.dup_acks = 0,
             Progress::Duplicate => self.dup_acks = self.dup_acks.saturating_add(1),
-            Progress::Neither => {}
+            Progress::Repeated | Progress::Neither => {}
         }
+        self.note_duplicate(facts);
         self.leave_if_done(facts, congestion);
         let detected = match facts.spurious {
             Spurious::No => self.detect(facts, scoreboard),
@@ -188,6 +219,12 @@ impl Recovery {
             let flight = before_loss + learned.delivered_bytes;
             self.enter(facts.snd_nxt, flight, congestion);
             decision.entered = Entered::Yes;
+        }
+        if self.probe_repaired(facts) {
+            congestion.on_loss(before_loss + learned.delivered_bytes);
+            congestion.on_recovered();
+            congestion.forget_prior();
+            decision.entered = Entered::Repaired;
         }
         self.reduce(facts, learned, detected, scoreboard, congestion);
         decision
@@ -242,17 +279,17 @@ impl Recovery {
             self.first_again = None;
         }
         self.dup_acks = 0;
-        self.probe_end = None;
+        self.probe = None;
     }
 
-    /// A tail loss probe went out.
-    pub(crate) const fn on_probe(&mut self, snd_nxt: SeqNum) {
-        self.probe_end = Some(snd_nxt);
+    /// A tail loss probe of `range` went out, for the first time or again.
+    pub(crate) const fn on_probe(&mut self, range: SeqRange, sent: Sent) {
+        self.probe = Some(Probe { range, sent });
     }
 
     /// Whether a probe is unanswered.
     pub(crate) const fn is_probing(&self) -> bool {
-        self.probe_end.is_some()
+        self.probe.is_some()
     }
 
     /// `bytes` went out, first or again.
@@ -299,9 +336,6 @@ impl Recovery {
         if learned.reordered == Reordered::Yes {
             self.reordered = Reordered::Yes;
         }
-        if self.probe_end.is_some_and(|end| facts.snd_una.after_or_eq(end)) {
-            self.probe_end = None;
-        }
         let Some(delivery) = learned.delivery else { return };
         let rtt = facts.now - delivery.sent_at;
         // An answer to a retransmission that comes too soon answers the original.
@@ -310,6 +344,39 @@ impl Recovery {
         }
         self.rtt = rtt;
         self.delivery = Some(delivery.latest(self.delivery));
+    }
+
+    /// Something arrived twice: more patience would have spared the retransmission. Once a round
+    /// trip, and not for a probe, which no patience spares. RFC 8985 §6.2, step 4.
+    fn note_duplicate(&mut self, facts: &AckFacts) {
+        let patience = &mut self.patience;
+        if patience.round_end.is_some_and(|end| facts.snd_una.after_or_eq(end)) {
+            patience.round_end = None;
+        }
+        let of_probe = self.probe.is_some_and(|probe| probe.is_reported_by(facts));
+        if facts.duplicate.is_some() && !of_probe && patience.round_end.is_none() {
+            patience.round_end = Some(facts.snd_nxt);
+            patience.quarters = patience.quarters.saturating_add(1);
+            patience.recoveries = PATIENT_RECOVERIES;
+        }
+    }
+
+    /// Whether this ACK shows that a tail loss probe repaired a loss of which nothing else was
+    /// heard: it acknowledges more than the probe, and nobody said that the probe arrived twice.
+    /// RFC 8985 §7.4.2.
+    fn probe_repaired(&mut self, facts: &AckFacts) -> bool {
+        let Some(probe) = self.probe else { return false };
+        let end = probe.range.end;
+        if facts.snd_una.before(end) {
+            return false;
+        }
+        let repeated = facts.progress == Progress::Repeated && facts.snd_una == end;
+        let needless = probe.sent == Sent::Once || repeated || probe.is_reported_by(facts);
+        let repaired = !needless && facts.snd_una.after(end);
+        if needless || repaired {
+            self.probe = None;
+        }
+        repaired && !self.is_active()
     }
 
     /// Finds losses by time, or by three duplicate ACKs. RFC 8985 §6.2; RFC 5681 §3.2.
@@ -349,7 +416,8 @@ impl Recovery {
         if self.reordered == Reordered::No && (self.is_active() || many) {
             return Span::ZERO;
         }
-        let window = facts.path.min_rtt.map_or(Span::ZERO, |min| min / 4);
+        let quarters = u32::from(self.patience.quarters);
+        let window = facts.path.min_rtt.map_or(Span::ZERO, |min| min / 4 * quarters);
         facts.path.srtt.map_or(window, |srtt| window.min(srtt))
     }
 
@@ -358,6 +426,8 @@ impl Recovery {
         let prr = Prr { delivered: 0, out: 0, flight: flight.max(1) };
         self.phase = Phase::Fast { end, prr };
         self.first_again = None;
+        // Its loss is repaired and answered for now.
+        self.probe = None;
     }
 
     fn leave_if_done(&mut self, facts: &AckFacts, congestion: &mut Congestion) {
@@ -366,10 +436,12 @@ impl Recovery {
                 congestion.on_recovered();
                 congestion.forget_prior();
                 self.phase = Phase::Open;
+                self.patience.recovered();
             }
             Phase::Timeout { end, .. } if facts.snd_una.after_or_eq(end) => {
                 congestion.forget_prior();
                 self.phase = Phase::Open;
+                self.patience.recovered();
             }
             Phase::Open | Phase::Fast { .. } | Phase::Timeout { .. } => {}
         }
@@ -420,5 +492,26 @@ impl Recovery {
     }
 }
 
+impl Probe {
+    /// Whether an ACK says that some of the probe arrived twice.
+    fn is_reported_by(self, facts: &AckFacts) -> bool {
+        facts.duplicate.is_some_and(|block| {
+            block.left.before(self.range.end) && block.right.after(self.range.start)
+        })
+    }
+}
+
+impl Patience {
+    /// A recovery is over.
+    const fn recovered(&mut self) {
+        self.recoveries = self.recoveries.saturating_sub(1);
+        if self.recoveries == 0 {
+            self.quarters = 1;
+        }
+    }
+}
+
+/// Recoveries for which D-SACKs make patient. RFC 8985 §6.2, step 4.
+const PATIENT_RECOVERIES: u8 = 16;
 /// Duplicate ACKs that mean a loss. RFC 5681 §3.2.
 const DUP_THRESH: u8 = 3;

@@ -16,6 +16,7 @@ use crate::tcp::send::{OurFin, WindowUpdate};
 use crate::tcp::seq::{SeqNum, WindowSize};
 use crate::tcp::state::{Signal, State};
 use crate::time::Span;
+use crate::wire::tcp_options::SackBlock;
 
 impl<F: Frame, B: Buffer> Tcb<F, B> {
     pub(super) fn check_ack(&mut self, env: &mut Env<'_, F>, segment: &Segment) -> Step {
@@ -63,11 +64,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if progress == Progress::Advanced {
             self.advance(env, ack, &mut learned);
         }
+        let duplicate = self.duplicate_reported(env, segment, ack);
         self.take_sack(env, segment, &mut learned);
         self.scoreboard.end_of_ack();
         self.take_window(segment, ack);
         self.take_rtt(env, segment, &learned, progress);
         let mut facts = self.ack_facts(env, progress);
+        facts.duplicate = duplicate;
         if progress == Progress::Advanced {
             facts.spurious = self.undo_if_spurious(env, segment);
         }
@@ -175,12 +178,39 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Progress::Advanced;
         }
         let window = WindowSize::from_wire(segment.window, self.send.scale);
-        let duplicate = ack == self.send.snd_una
-            && !self.scoreboard.is_empty()
+        let repeated = ack == self.send.snd_una
             && segment.payload_len() == 0
             && segment.control == Control::None
             && window == self.send.snd_wnd;
-        if duplicate { Progress::Duplicate } else { Progress::Neither }
+        match (repeated, self.scoreboard.is_empty()) {
+            (true, false) => Progress::Duplicate,
+            (true, true) => Progress::Repeated,
+            (false, _) => Progress::Neither,
+        }
+    }
+
+    /// The D-SACK of an ACK: its first block, if it lies below the ACK or within the second one, and
+    /// not so far back that it can't be an answer. RFC 2883 §4, RFC 5961 §5.2.
+    fn duplicate_reported(
+        &self,
+        env: &mut Env<'_, F>,
+        segment: &Segment,
+        ack: SeqNum,
+    ) -> Option<SackBlock> {
+        let Options::Other(options) = segment.options else { return None };
+        let oldest = self.send.snd_una - self.send.max_wnd.octets();
+        let block = options.sack.as_slice().first().copied().filter(|block| {
+            block.left.before(block.right)
+                && block.left.after_or_eq(oldest)
+                && block.right.before_or_eq(self.send.snd_nxt)
+        })?;
+        let within = |outer: &SackBlock| {
+            outer.left.before_or_eq(block.left) && block.right.before_or_eq(outer.right)
+        };
+        let duplicate =
+            block.right.before_or_eq(ack) || options.sack.as_slice().get(1).is_some_and(within);
+        env.counters.duplicates_sent += u64::from(duplicate);
+        duplicate.then_some(block)
     }
 
     /// Notes what the peer's SACK blocks report. A block that isn't above SND.UNA is a D-SACK or
@@ -241,6 +271,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             path: self.path(),
             reports: self.reports(),
             spurious: Spurious::No,
+            duplicate: None,
         }
     }
 
@@ -258,8 +289,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Sets the timers that follow from an acknowledgment.
     fn after_ack(&mut self, env: &mut Env<'_, F>, progress: Progress, decision: Decision) {
-        if decision.entered == Entered::Yes {
-            env.counters.recoveries += 1;
+        match decision.entered {
+            Entered::No => {}
+            Entered::Yes => env.counters.recoveries += 1,
+            Entered::Repaired => env.counters.loss_probes_repaired += 1,
+        }
+        if decision.entered != Entered::No {
             self.ecn.on_reduced(self.send.snd_nxt);
         }
         if let Some(at) = decision.look_again {

@@ -103,6 +103,72 @@ fn a_lost_tail_is_probed_before_the_timeout() {
     assert_eq!(host.engine.counters().retransmits_timeout, 0);
 }
 
+/// A server whose last segment of three was probed, with all of them acknowledged after it.
+fn probed() -> (Host, Peer, ConnectionId) {
+    let (mut host, mut peer, id) = in_flight(3, |_| {});
+    peer.ack += 1_460;
+    host.receive(peer.frame(&[]));
+    host.sleep(Span::from_millis(100));
+    assert_eq!(sequence_numbers(&mut host), [peer.ack + 1_460]);
+    peer.ack += 2 * 1_460;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.counters().loss_probes_repaired, 0, "it may have been needless");
+    (host, peer, id)
+}
+
+/// The server sends one segment more, which is acknowledged; its slow start threshold then.
+fn threshold_after_more(host: &mut Host, peer: &mut Peer, id: ConnectionId) -> usize {
+    host.engine.send(host.now, id, std::vec![b'x'; 1_460]).expect("there is room");
+    host.segments();
+    peer.ack += 1_460;
+    host.receive(peer.frame(&[]));
+    host.engine.info(host.now, id).expect("it lives").ssthresh_bytes
+}
+
+#[test]
+fn a_probe_that_repaired_a_loss_costs_the_window_of_one() {
+    let (mut host, mut peer, id) = probed();
+    assert!(threshold_after_more(&mut host, &mut peer, id) < 14_600);
+    assert_eq!(host.engine.counters().loss_probes_repaired, 1);
+}
+
+#[test]
+fn a_probe_that_arrived_twice_costs_nothing() {
+    // Told by a D-SACK, or by an ACK that repeats the last one.
+    for dsack in [None, Some(SackBlock { left: SeqNum::ZERO, right: SeqNum::ZERO })] {
+        let (mut host, mut peer, id) = probed();
+        if dsack.is_some() {
+            peer.sack.sack.push(SackBlock { left: peer.ack - 1_460, right: peer.ack });
+            peer.window -= 1;
+        }
+        host.receive(peer.frame(&[]));
+        peer.sack = Default::default();
+        assert_eq!(threshold_after_more(&mut host, &mut peer, id), u32::MAX as usize);
+        let counters = host.engine.counters();
+        assert_eq!(counters.loss_probes_repaired, 0);
+        assert_eq!(counters.duplicates_sent, u64::from(dsack.is_some()));
+    }
+}
+
+#[test]
+fn what_arrived_twice_makes_the_reordering_window_longer() {
+    // Without a D-SACK a quarter of the smallest round trip of 20 ms; one more with each round
+    // that reports one.
+    for (reports, patience_ms) in [(0, 5), (1, 10)] {
+        let (mut host, mut peer, _) = in_flight(10, |_| {});
+        peer.ack += 2 * 1_460;
+        for _ in 0..reports {
+            peer.sack.sack.push(SackBlock { left: peer.ack - 1_460, right: peer.ack });
+        }
+        report(&mut peer, 1, 2);
+        host.receive(peer.frame(&[]));
+        host.sleep(Span::from_millis(patience_ms - 1));
+        assert_eq!(sequence_numbers(&mut host), []);
+        host.sleep(Span::from_millis(2));
+        assert_eq!(sequence_numbers(&mut host), [peer.ack]);
+    }
+}
+
 #[test]
 fn a_timeout_sends_from_the_first_byte_and_backs_off() {
     let (mut host, peer, _) = in_flight(4, |peer| {

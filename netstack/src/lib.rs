@@ -46,7 +46,7 @@ pub use engine::payload::{Buffer, Frame, Payload, PayloadParts};
 pub use engine::slots::ConnectionId;
 pub use engine::wheel::{TimerId, Wheel};
 pub use tcp::congestion::CongestionAlgorithm;
-pub use tcp::ecn::{EcnBackoff, EcnMode};
+pub use tcp::ecn::{EcnBackoff, EcnFeedback, EcnMode};
 pub use tcp::pmtud::MtuProbing;
 pub use tcp::state::TcpState;
 pub use tcp::train::{Link, Train};

@@ -6,7 +6,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::tcp::congestion::CongestionAlgorithm;
-use crate::tcp::ecn::{EcnBackoff, EcnMode};
+use crate::tcp::ecn::{EcnBackoff, EcnFeedback, EcnMode, EcnPolicy};
 use crate::tcp::pmtud::MtuProbing;
 use crate::tcp::rtt::RtoBounds;
 use crate::time::Span;
@@ -110,6 +110,8 @@ pub struct TcpConfig {
     pub syn_cookies: SynCookies,
     /// Whether routers may mark packets instead of dropping them. RFC 3168.
     pub ecn: EcnMode,
+    /// How marks are told, where the peer can do it too.
+    pub ecn_feedback: EcnFeedback,
     /// How far the congestion window shrinks for a mark.
     pub ecn_backoff: EcnBackoff,
 }
@@ -176,6 +178,7 @@ impl Default for TcpConfig {
             congestion: CongestionAlgorithm::Cubic,
             syn_cookies: SynCookies::BeyondLimit,
             ecn: EcnMode::Passive,
+            ecn_feedback: EcnFeedback::Classic,
             ecn_backoff: EcnBackoff::AsLoss,
         }
     }
@@ -347,6 +350,11 @@ impl Interface {
 }
 
 impl TcpConfig {
+    /// How handshakes decide on ECN.
+    pub(crate) const fn ecn_policy(&self) -> EcnPolicy {
+        EcnPolicy { mode: self.ecn, feedback: self.ecn_feedback }
+    }
+
     /// Bounds of the retransmission timeout.
     pub(crate) const fn rto_bounds(&self) -> RtoBounds {
         RtoBounds { initial: self.rto_initial, min: self.rto_min, max: self.rto_max }

@@ -8,7 +8,7 @@ use super::event::ListenerId;
 use super::flows::Place;
 use super::payload::{Buffer, Frame};
 use crate::tcp::cookie::{COOKIE_LIFETIME, CookieKey, CookieTime, Handshake};
-use crate::tcp::ecn::EcnUse;
+use crate::tcp::ecn::EcnOffer;
 use crate::tcp::header::Route;
 use crate::tcp::input::Incoming;
 use crate::tcp::input::listen::HalfOpen;
@@ -84,7 +84,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         self.cookies.sent_at = Some(now);
         self.counters.syn_cookies_sent += 1;
         // A cookie has no place for it.
-        self.send_syn_ack(now, &HalfOpen { iss, ecn: EcnUse::None, ..half_open });
+        self.send_syn_ack(now, &HalfOpen { iss, ecn: EcnOffer::None, ..half_open });
     }
 
     /// A segment without a flow, after every engine was asked: the answer to a cookie, or refused
@@ -131,7 +131,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             iss,
             irs,
             options: SynOptions { timestamps, ..options },
-            ecn: EcnUse::None,
+            ecn: EcnOffer::None,
             clock,
             opened_at,
             retransmits: 0,

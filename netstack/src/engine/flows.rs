@@ -11,7 +11,7 @@ use super::slots::ConnectionId;
 use super::time_wait::{TimeWaitRecord, TimeWaitStep};
 use super::wheel::TimerId;
 use crate::tcp::connection::Env;
-use crate::tcp::ecn::EcnUse;
+use crate::tcp::ecn::EcnOffer;
 use crate::tcp::header::Route;
 use crate::tcp::input::Incoming;
 use crate::tcp::input::closed::reset_for;
@@ -168,7 +168,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             iss,
             irs: segment.seq,
             options,
-            ecn: EcnUse::of_syn(self.config.tcp.ecn, segment.flags),
+            ecn: EcnOffer::of_syn(self.config.tcp.ecn_policy(), segment.flags, segment.ecn),
             clock: self.secrets.timestamp_offset(&tuple),
             opened_at: now,
             retransmits: 0,
@@ -211,7 +211,11 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         match half_open.step(&incoming.segment, &self.config.tcp) {
             HalfOpenStep::Repeat => {
                 self.counters.handshake_retransmits += 1;
-                half_open.ecn = half_open.ecn.of_syn_again(incoming.segment.flags);
+                half_open.ecn = half_open.ecn.of_syn_again(
+                    self.config.tcp.ecn_policy(),
+                    incoming.segment.flags,
+                    incoming.segment.ecn,
+                );
                 if let Some(entry) = self.half_open.get_mut(id) {
                     entry.half_open.ecn = half_open.ecn;
                 }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::congestion::{Congestion, CongestionAlgorithm};
-use super::ecn::{EcnState, EcnUse};
+use super::ecn::EcnState;
 use super::header::Route;
 use super::isn::TimestampClock;
 use super::pmtud::Pmtud;
@@ -217,7 +217,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             scoreboard: Scoreboard::new(iss + 1),
             recovery: Recovery::new(),
             congestion: Congestion::new(config.congestion, u32::from(DEFAULT_MSS)),
-            ecn: EcnState::new(EcnUse::None),
+            ecn: EcnState::NONE,
             rtt: RttEstimator::new(config.rto_bounds()),
             timers: TimerTable::NONE,
             due: Due::Nothing,

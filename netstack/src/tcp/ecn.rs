@@ -1,6 +1,7 @@
 //! Explicit congestion notification: what was agreed on, what is to be echoed, what was heeded.
 //! RFC 3168.
 
+use super::accecn::{Accurate, Carries, Feedback, Urgency, ace_of};
 use super::seq::SeqNum;
 use crate::wire::ipv4::Ecn;
 use crate::wire::tcp::Flags;
@@ -15,6 +16,35 @@ pub enum EcnMode {
     Passive,
     /// Where the peer asks for it, and our own SYNs ask.
     On,
+}
+
+/// Which feedback a connection with ECN uses, where the peer can do it too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EcnFeedback {
+    /// Whether there was a mark in a round trip. RFC 3168.
+    #[default]
+    Classic,
+    /// How many packets were marked. RFC 9768. With peers that can't: as above.
+    Accurate,
+}
+
+/// How a SYN or SYN-ACK decides on ECN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EcnPolicy {
+    pub(crate) mode: EcnMode,
+    pub(crate) feedback: EcnFeedback,
+}
+
+/// What a SYN asked for and we grant. RFC 3168 §6.1.1, RFC 9768 §3.1.2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum EcnOffer {
+    /// Nothing.
+    #[default]
+    None,
+    /// ECN with the feedback of RFC 3168.
+    Classic,
+    /// ECN with accurate feedback, of which this is the first: the SYN's own ECN field.
+    Accurate(Ecn),
 }
 
 /// How far the congestion window shrinks when the peer echoes a mark.
@@ -45,10 +75,17 @@ pub(crate) enum EcnUse {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EcnState {
     usage: EcnUse,
-    echo: Echo,
+    feedback: FeedbackState,
     reduced: Reduced,
     /// SND.NXT at the last reduction of the window: one more waits until that is acknowledged.
     heeded: Option<SeqNum>,
+}
+
+/// What is fed back, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FeedbackState {
+    Classic(Echo),
+    Accurate(Accurate),
 }
 
 /// Whether acknowledgments say that a mark has come.
@@ -67,7 +104,22 @@ enum Reduced {
     ToTell,
 }
 
-/// What the IP header of a data segment said.
+/// A segment as ECN sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EcnPacket {
+    pub(crate) flags: Flags,
+    pub(crate) codepoint: Ecn,
+    pub(crate) data: Data,
+}
+
+/// Whether a segment has payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    None,
+    Some,
+}
+
+/// What the IP header of a segment said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// No congestion.
@@ -76,55 +128,106 @@ pub(crate) enum Mark {
     Congestion,
 }
 
-impl EcnUse {
-    /// What a SYN's flags ask for: ECE and CWR together.
-    pub(crate) fn of_syn(mode: EcnMode, flags: Flags) -> Self {
-        match mode {
-            EcnMode::Off => Self::None,
-            EcnMode::Passive | EcnMode::On if flags.contains(Flags::ECE | Flags::CWR) => Self::Both,
-            EcnMode::Passive | EcnMode::On => Self::None,
+impl EcnOffer {
+    /// What is granted to a SYN with these flags and this ECN field. With accurate feedback every
+    /// combination that is not an older one's stands for that: RFC 9768 §3.1.3.
+    pub(crate) fn of_syn(policy: EcnPolicy, flags: Flags, codepoint: Ecn) -> Self {
+        let EcnPolicy { mode, feedback } = policy;
+        match (mode, feedback, flags.ace()) {
+            (EcnMode::Off, _, _) | (_, EcnFeedback::Accurate, 0) => Self::None,
+            (_, EcnFeedback::Accurate, ACE_CLASSIC_SYN) => Self::Classic,
+            (_, EcnFeedback::Accurate, _) => Self::Accurate(codepoint),
+            (_, EcnFeedback::Classic, _) if flags.contains(Flags::ECE | Flags::CWR) => {
+                Self::Classic
+            }
+            (_, EcnFeedback::Classic, _) => Self::None,
         }
     }
 
     /// What the SYN that came again makes of what the first one asked for: it may have fallen back.
-    pub(crate) fn of_syn_again(self, flags: Flags) -> Self {
-        if flags.contains(Flags::ECE | Flags::CWR) { self } else { Self::None }
-    }
-
-    /// What a SYN-ACK's flags grant to SYNs of which `unanswered` came before the last: ECE alone.
-    /// Only the first of them asked.
-    pub(crate) fn of_syn_ack(mode: EcnMode, unanswered: u8, flags: Flags) -> Self {
-        let granted = flags.contains(Flags::ECE) && !flags.contains(Flags::CWR);
-        match mode {
-            EcnMode::Off | EcnMode::Passive => Self::None,
-            EcnMode::On if !granted => Self::None,
-            EcnMode::On if unanswered == 0 => Self::Both,
-            EcnMode::On => Self::EchoOnly,
+    pub(crate) fn of_syn_again(self, policy: EcnPolicy, flags: Flags, codepoint: Ecn) -> Self {
+        match (self, Self::of_syn(policy, flags, codepoint)) {
+            (Self::None, _) | (_, Self::None) => Self::None,
+            (Self::Classic | Self::Accurate(_), again) => again,
         }
     }
 
     /// The flags of a SYN-ACK.
     pub(crate) const fn syn_ack_flags(self) -> Flags {
         match self {
-            Self::None | Self::EchoOnly => Flags::NONE,
-            Self::Both => Flags::ECE,
+            Self::None => Flags::NONE,
+            Self::Classic => Flags::ECE,
+            Self::Accurate(codepoint) => Flags::with_ace(ace_of(codepoint)),
         }
     }
 }
 
 /// The flags by which a SYN of ours asks. One that is sent again doesn't: something on the way may
-/// drop what does. RFC 3168 §6.1.1.1.
-pub(crate) fn syn_flags(mode: EcnMode, unanswered: u8) -> Flags {
-    match mode {
-        EcnMode::On if unanswered == 0 => Flags::ECE | Flags::CWR,
-        EcnMode::On | EcnMode::Off | EcnMode::Passive => Flags::NONE,
+/// drop what does. RFC 3168 §6.1.1.1, RFC 9768 §3.1.4.1.
+pub(crate) fn syn_flags(policy: EcnPolicy, unanswered: u8) -> Flags {
+    match (policy.mode, policy.feedback) {
+        (EcnMode::On, _) if unanswered > 0 => Flags::NONE,
+        (EcnMode::On, EcnFeedback::Classic) => Flags::ECE | Flags::CWR,
+        (EcnMode::On, EcnFeedback::Accurate) => Flags::AE | Flags::ECE | Flags::CWR,
+        (EcnMode::Off | EcnMode::Passive, _) => Flags::NONE,
     }
 }
 
+/// CWR and ECE without AE: a SYN that asks for ECN as RFC 3168 has it.
+const ACE_CLASSIC_SYN: u8 = 0b011;
+
 impl EcnState {
-    /// The state after a handshake that agreed on `usage`.
-    pub(crate) const fn new(usage: EcnUse) -> Self {
-        Self { usage, echo: Echo::Off, reduced: Reduced::Told, heeded: None }
+    /// No ECN.
+    pub(crate) const NONE: Self = Self {
+        usage: EcnUse::None,
+        feedback: FeedbackState::Classic(Echo::Off),
+        reduced: Reduced::Told,
+        heeded: None,
+    };
+
+    /// The server's state after a handshake.
+    pub(crate) const fn passive(offer: EcnOffer) -> Self {
+        match offer {
+            EcnOffer::None => Self::NONE,
+            EcnOffer::Classic => Self { usage: EcnUse::Both, ..Self::NONE },
+            EcnOffer::Accurate(_) => Self {
+                usage: EcnUse::Both,
+                feedback: FeedbackState::Accurate(Accurate::passive()),
+                ..Self::NONE
+            },
+        }
+    }
+
+    /// The client's state after a SYN-ACK with these flags and this ECN field, which answers SYNs of
+    /// which `unanswered` came before the last: only the first of them asked. RFC 3168 §6.1.1, RFC
+    /// 9768 §3.1.2, table 2.
+    pub(crate) fn active(policy: EcnPolicy, unanswered: u8, flags: Flags, codepoint: Ecn) -> Self {
+        let EcnPolicy { mode, feedback } = policy;
+        let usage = if unanswered == 0 { EcnUse::Both } else { EcnUse::EchoOnly };
+        let classic = Self { usage, ..Self::NONE };
+        match (mode, feedback, flags.ace()) {
+            (EcnMode::Off | EcnMode::Passive, _, _) | (_, _, 0b000 | 0b111) => Self::NONE,
+            (EcnMode::On, EcnFeedback::Accurate, 0b001 | 0b101) => classic,
+            (EcnMode::On, EcnFeedback::Accurate, _) => {
+                let (accurate, feedback) = Accurate::active(codepoint, flags);
+                let mut state =
+                    Self { usage, feedback: FeedbackState::Accurate(accurate), ..Self::NONE };
+                state.distrust_if(feedback);
+                state
+            }
+            (EcnMode::On, EcnFeedback::Classic, _) => {
+                let granted = flags.contains(Flags::ECE) && !flags.contains(Flags::CWR);
+                if granted { classic } else { Self::NONE }
+            }
+        }
+    }
+
+    /// A path that changes the ECN field gets nothing ECN-capable; the peer still gets its feedback.
+    /// RFC 9768 §3.2.2.3.
+    fn distrust_if(&mut self, feedback: Feedback) {
+        if feedback == Feedback::Mangled {
+            self.usage = EcnUse::EchoOnly;
+        }
     }
 
     /// What was agreed on.
@@ -140,11 +243,28 @@ impl EcnState {
         }
     }
 
-    /// The flags of everything that acknowledges.
-    pub(crate) const fn echo_flags(&self) -> Flags {
-        match self.echo {
-            Echo::Off => Flags::NONE,
-            Echo::UntilCwr => Flags::ECE,
+    /// The flags of an acknowledgment that carries nothing.
+    pub(crate) fn ack_flags(&self) -> Flags {
+        match &self.feedback {
+            FeedbackState::Classic(Echo::Off) => Flags::NONE,
+            FeedbackState::Classic(Echo::UntilCwr) => Flags::ECE,
+            FeedbackState::Accurate(accurate) => accurate.ack_flags(),
+        }
+    }
+
+    /// The flags of segments that carry something, but for [`EcnState::data_flags`].
+    pub(crate) fn carrying_flags(&self) -> Flags {
+        match &self.feedback {
+            FeedbackState::Classic(_) => self.ack_flags(),
+            FeedbackState::Accurate(accurate) => accurate.counter_flags(),
+        }
+    }
+
+    /// An acknowledgment went out.
+    pub(crate) const fn ack_sent(&mut self) {
+        match &mut self.feedback {
+            FeedbackState::Classic(_) => {}
+            FeedbackState::Accurate(accurate) => accurate.ack_sent(),
         }
     }
 
@@ -161,30 +281,54 @@ impl EcnState {
         self.reduced = Reduced::Told;
     }
 
-    /// A data segment has come, within the window. RFC 3168 §6.1.3: what says that the window was
-    /// reduced may have been marked itself.
-    pub(crate) fn on_data(&mut self, flags: Flags, codepoint: Ecn) -> Mark {
+    /// A segment has come, within the window: whether it was marked, and how soon the peer must
+    /// know. Classic feedback looks at data alone. What says that the window was reduced may have
+    /// been marked itself. RFC 3168 §6.1.3, RFC 9768 §3.2.2.5.
+    pub(crate) fn on_packet(&mut self, packet: EcnPacket) -> (Mark, Urgency) {
+        let EcnPacket { flags, codepoint, data } = packet;
         match self.usage {
-            EcnUse::None => return Mark::None,
+            EcnUse::None => return (Mark::None, Urgency::None),
             EcnUse::EchoOnly | EcnUse::Both => {}
         }
-        if flags.contains(Flags::CWR) {
-            self.echo = Echo::Off;
-        }
-        match codepoint {
-            Ecn::NotEct | Ecn::Ect0 | Ecn::Ect1 => Mark::None,
-            Ecn::Ce => {
-                self.echo = Echo::UntilCwr;
-                Mark::Congestion
+        let mark = if codepoint == Ecn::Ce { Mark::Congestion } else { Mark::None };
+        let urgency = match &mut self.feedback {
+            FeedbackState::Classic(_) if data == Data::None => {
+                return (Mark::None, Urgency::None);
             }
+            FeedbackState::Classic(echo) => {
+                let before = *echo;
+                if flags.contains(Flags::CWR) {
+                    *echo = Echo::Off;
+                }
+                if mark == Mark::Congestion {
+                    *echo = Echo::UntilCwr;
+                }
+                if *echo == before { Urgency::None } else { Urgency::Soon }
+            }
+            FeedbackState::Accurate(_) if data == Data::None && mark == Mark::None => Urgency::None,
+            FeedbackState::Accurate(accurate) => accurate.on_packet(codepoint),
+        };
+        (mark, urgency)
+    }
+
+    /// The first segment after the handshake shows whether the path leaves our fields alone.
+    pub(crate) fn on_first(&mut self, flags: Flags, carries: Carries) {
+        if let FeedbackState::Accurate(accurate) = &mut self.feedback {
+            let feedback = accurate.on_first(flags, carries);
+            self.distrust_if(feedback);
         }
     }
 
-    /// Whether an acknowledgment with these flags echoes a mark.
-    pub(crate) fn is_echo(&self, flags: Flags) -> bool {
-        match self.usage {
-            EcnUse::None | EcnUse::EchoOnly => false,
-            EcnUse::Both => flags.contains(Flags::ECE),
+    /// How many marks an acknowledgment tells of that brings news of `packets` packets: classic
+    /// feedback knows one.
+    pub(crate) fn on_feedback(&mut self, flags: Flags, packets: u32) -> u32 {
+        match &mut self.feedback {
+            FeedbackState::Classic(_) => {
+                let echoes = self.usage == EcnUse::Both && flags.contains(Flags::ECE);
+                u32::from(echoes)
+            }
+            FeedbackState::Accurate(_) if packets == 0 => 0,
+            FeedbackState::Accurate(accurate) => accurate.on_ack(flags, packets),
         }
     }
 
@@ -199,8 +343,10 @@ impl EcnState {
         match self.usage {
             EcnUse::None | EcnUse::EchoOnly => {}
             EcnUse::Both => {
-                self.reduced = Reduced::ToTell;
                 self.heeded = Some(snd_nxt);
+                if matches!(self.feedback, FeedbackState::Classic(_)) {
+                    self.reduced = Reduced::ToTell;
+                }
             }
         }
     }

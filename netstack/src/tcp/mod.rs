@@ -13,6 +13,7 @@ macro_rules! invariant {
     };
 }
 
+pub(crate) mod accecn;
 pub(crate) mod ack;
 pub(crate) mod assembler;
 pub(crate) mod congestion;

@@ -154,7 +154,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let (scale, first) = window_to_offer(env.config.receive_window_bytes);
         let (flags, ack) = match self.state {
             State::SynSent(_) => {
-                let ecn = ecn::syn_flags(env.config.ecn, self.stats.unanswered);
+                let ecn = ecn::syn_flags(env.config.ecn_policy(), self.stats.unanswered);
                 (Flags::SYN | ecn, SeqNum::ZERO)
             }
             _ => (Flags::SYN | Flags::ACK, self.recv.rcv_nxt()),
@@ -381,6 +381,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// arrived as sent is not checked. RFC 3168 §6.1.2, §6.1.5, §6.1.6.
     fn mark_capable(&self, plan: Plan, mss: usize, outgoing: &mut Outgoing) -> Plan {
         let Plan { range, pass } = plan;
+        outgoing.flags = Flags::ACK | self.ecn.carrying_flags();
         let has_data = range.start.before(self.queue.end());
         if pass != Pass::First || !has_data || self.due == Due::WindowProbe {
             return plan;
@@ -442,6 +443,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// The peer has been told RCV.NXT and the window.
     fn ack_went_out(&mut self) {
         self.recv.ack.sent();
+        self.ecn.ack_sent();
         self.timers.stop_delayed_ack();
         if let Some(state) = &mut self.options.timestamps {
             state.last_ack_sent = self.recv.rcv_nxt();
@@ -487,7 +489,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             tuple: self.tuple,
             seq,
             ack: self.recv.rcv_nxt(),
-            flags: Flags::ACK | self.ecn.echo_flags(),
+            flags: Flags::ACK | self.ecn.ack_flags(),
             window: self.recv.advertise(self.rcv_mss),
             options: Options::Other(SegmentOptions { timestamps, sack }),
             ecn: Ecn::NotEct,

@@ -211,7 +211,9 @@ impl<'a> Train<'a> {
         let at = self.l4_start();
         let seq = SeqNum::from_wire(u32_at(header, at + SEQ_AT)?) + patch.offset;
         put(header, at + SEQ_AT, &seq.to_wire().to_be_bytes())?;
-        let flags = u8_at(header, at + FLAGS_AT)? | patch.flags.to_wire();
+        // None of those that only the last segment has lies in the octet before.
+        let [_, last] = patch.flags.to_wire();
+        let flags = u8_at(header, at + FLAGS_AT)? | last;
         put(header, at + FLAGS_AT, &[flags])?;
         put(header, at + CHECKSUM_AT, &[0, 0])
     }

@@ -24,7 +24,7 @@ pub(crate) const CHECKSUM_AT: usize = 16;
 
 /// The control bits of a header.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Flags(u8);
+pub(crate) struct Flags(u16);
 
 impl Flags {
     /// No bit.
@@ -45,15 +45,29 @@ impl Flags {
     pub(crate) const ECE: Self = Self(0x40);
     /// Congestion window reduced.
     pub(crate) const CWR: Self = Self(0x80);
+    /// Accurate ECN. RFC 9768 §3.1.
+    pub(crate) const AE: Self = Self(0x100);
 
-    /// The bits as the wire carries them.
-    pub(crate) const fn from_wire(raw: u8) -> Self {
-        Self(raw)
+    /// The bits as the wire carries them: the octet at [`FLAGS_AT`], and the lowest bit of the one
+    /// before it.
+    pub(crate) const fn from_wire([before, octet]: [u8; 2]) -> Self {
+        Self(u16::from_be_bytes([before & 1, octet]))
     }
 
-    /// The bits for the wire.
-    pub(crate) const fn to_wire(self) -> u8 {
-        self.0
+    /// The bits for the wire, in the same two octets.
+    pub(crate) const fn to_wire(self) -> [u8; 2] {
+        self.0.to_be_bytes()
+    }
+
+    /// AE, CWR and ECE as a number of three bits: the ACE field. RFC 9768 §3.2.
+    pub(crate) const fn ace(self) -> u8 {
+        let [_, low] = (self.0 >> 6).to_be_bytes();
+        low & 0b111
+    }
+
+    /// An ACE field, of which only the lowest three bits count.
+    pub(crate) const fn with_ace(ace: u8) -> Self {
+        Self(u16::from_be_bytes([0, ace & 0b111]) << 6)
     }
 
     /// Whether every bit of `other` is set.
@@ -86,6 +100,7 @@ impl fmt::Debug for Flags {
             (Self::URG, "URG"),
             (Self::ECE, "ECE"),
             (Self::CWR, "CWR"),
+            (Self::AE, "AE"),
         ];
         f.write_str("[")?;
         let mut separator = "";
@@ -184,7 +199,7 @@ impl TcpHeader {
             destination_port: u16::from_be_bytes([dest_h, dest_l]),
             seq: SeqNum::from_wire(u32::from_be_bytes([seq_a, seq_b, seq_c, seq_d])),
             ack: SeqNum::from_wire(u32::from_be_bytes([ack_a, ack_b, ack_c, ack_d])),
-            flags: Flags::from_wire(flags),
+            flags: Flags::from_wire([offset, flags]),
             window: u16::from_be_bytes([window_h, window_l]),
         };
         if header.source_port == 0 || header.destination_port == 0 {
@@ -212,7 +227,8 @@ impl TcpHeader {
         put(out, 2, &self.destination_port.to_be_bytes())?;
         put(out, SEQ_AT, &self.seq.to_wire().to_be_bytes())?;
         put(out, ACK_AT, &self.ack.to_wire().to_be_bytes())?;
-        put(out, 12, &[words << 4, self.flags.to_wire()])?;
+        let [before, flags] = self.flags.to_wire();
+        put(out, FLAGS_AT - 1, &[words << 4 | before, flags])?;
         put(out, WINDOW_AT, &self.window.to_be_bytes())?;
         put(out, CHECKSUM_AT, &[0; 4])?;
         Some(header_len)

@@ -1,20 +1,26 @@
 //! Routers mark instead of dropping, and senders heed the marks.
 
-use netstack::{EcnBackoff, EcnMode, Span};
+use netstack::{EcnBackoff, EcnFeedback, EcnMode, Span};
 use netstack_simulator::{Bottleneck, Family, Impairments, NetworkConfig, Plan, for_seeds};
 
 use crate::transfer::assert_delivered;
 
 #[test]
 fn a_queue_that_marks_is_filled_without_loss() {
-    for (family, backoff) in
-        [(Family::V4, EcnBackoff::AsLoss), (Family::V6, EcnBackoff::Alternative)]
-    {
+    for (family, backoff, feedback) in [
+        (Family::V4, EcnBackoff::AsLoss, EcnFeedback::Classic),
+        (Family::V6, EcnBackoff::Alternative, EcnFeedback::Classic),
+        (Family::V4, EcnBackoff::Alternative, EcnFeedback::Accurate),
+        (Family::V6, EcnBackoff::AsLoss, EcnFeedback::Accurate),
+    ] {
         for_seeds(0..5, |random| {
             let plans = [Plan::sending(3_000_000), Plan::sending(0)];
             let mut config = NetworkConfig::new(plans[1]);
             config.hosts[0].tcp.ecn = EcnMode::On;
             config.hosts[0].tcp.ecn_backoff = backoff;
+            for host in &mut config.hosts {
+                host.tcp.ecn_feedback = feedback;
+            }
             // 10 Mbit/s and 20 ms; marks from the path's product on, and room for slow start.
             config.impairments[0] = Impairments {
                 delay: Span::from_millis(10),
@@ -43,6 +49,9 @@ fn a_queue_that_marks_is_filled_without_loss() {
             assert_eq!(network.hosts[1].engine.counters().ecn_marks_received, marked);
             let counters = network.hosts[0].engine.counters();
             assert_eq!(counters.bytes_retransmitted, 0, "marks came before loss");
+            if feedback == EcnFeedback::Accurate {
+                assert_eq!(counters.ecn_echoes_received, marked, "each is told once");
+            }
             assert!(counters.ecn_reductions > 3, "{} reductions", counters.ecn_reductions);
         });
     }
@@ -55,6 +64,7 @@ fn marks_and_every_impairment_together_lose_no_byte() {
         let mut config = NetworkConfig::impaired(plans[1], random);
         for (host, impairments) in config.hosts.iter_mut().zip(&mut config.impairments) {
             host.tcp.ecn = random.pick(&[EcnMode::Off, EcnMode::Passive, EcnMode::On]);
+            host.tcp.ecn_feedback = random.pick(&[EcnFeedback::Classic, EcnFeedback::Accurate]);
             impairments.marking = random.within(0..500);
         }
         let family = random.pick(&[Family::V4, Family::V6]);

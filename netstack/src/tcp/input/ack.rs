@@ -5,6 +5,7 @@ use crate::engine::drops::DropReason;
 use crate::engine::event::CloseReason;
 use crate::engine::payload::{Buffer, Frame};
 use crate::engine::reply::Reply;
+use crate::tcp::accecn::Carries;
 use crate::tcp::congestion::{AckEvent, CwndLimited};
 use crate::tcp::connection::{Env, Step, Tcb};
 use crate::tcp::ecn::Mark;
@@ -18,6 +19,16 @@ use crate::tcp::state::{Signal, State};
 use crate::time::Span;
 use crate::wire::tcp_options::SackBlock;
 
+/// What an acknowledgment brings, as far as marks are concerned.
+struct News {
+    /// SEG.ACK.
+    ack: SeqNum,
+    /// Bytes of which it is news that they arrived.
+    delivered_bytes: u32,
+    /// Bytes in flight before it.
+    flight: u32,
+}
+
 impl<F: Frame, B: Buffer> Tcb<F, B> {
     pub(super) fn check_ack(&mut self, env: &mut Env<'_, F>, segment: &Segment) -> Step {
         let Some(ack) = segment.ack else { return Err(DropReason::NoAck) };
@@ -30,6 +41,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.challenge(env);
             return Err(DropReason::AckOutsideRange);
         }
+        let has_sack = match &segment.options {
+            Options::Syn(_) => false,
+            Options::Other(options) => options.sack.len() > 0,
+        };
+        let empty = segment.payload_len() == 0 && !has_sack;
+        let carries = if empty { Carries::Nothing } else { Carries::Something };
+        self.ecn.on_first(segment.flags, carries);
         self.take_ack(env, segment, ack);
         Ok(())
     }
@@ -80,7 +98,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if progress == Progress::Duplicate {
             env.counters.duplicate_acks_received += 1;
         }
-        let echo = self.take_echo(env, segment, ack, flight_before.max(self.flight_sent));
+        let flight = flight_before.max(self.flight_sent);
+        let news = News { ack, delivered_bytes: learned.delivered_bytes, flight };
+        let echo = self.take_echo(env, segment, &news);
         if progress == Progress::Advanced && self.recovery.window_may_grow() && echo == Mark::None {
             let event = AckEvent {
                 now: env.now,
@@ -150,23 +170,21 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
     }
 
-    /// Heeds the echo of a mark as a loss without anything to repair, once in a window. `flight`:
-    /// bytes in flight before this acknowledgment. RFC 3168 §6.1.2.
-    fn take_echo(
-        &mut self,
-        env: &mut Env<'_, F>,
-        segment: &Segment,
-        ack: SeqNum,
-        flight: u32,
-    ) -> Mark {
-        let old = ack.before(self.send.snd_una);
-        if old || !self.ecn.is_echo(segment.flags) {
+    /// Heeds marks that the peer tells of as a loss without anything to repair, once in a window.
+    /// `flight`: bytes in flight before this acknowledgment. RFC 3168 §6.1.2.
+    fn take_echo(&mut self, env: &mut Env<'_, F>, segment: &Segment, news: &News) -> Mark {
+        if news.ack.before(self.send.snd_una) {
             return Mark::None;
         }
-        env.counters.ecn_echoes_received += 1;
+        let packets = news.delivered_bytes.div_ceil(u32::from(self.mss));
+        let marks = self.ecn.on_feedback(segment.flags, packets);
+        if marks == 0 {
+            return Mark::None;
+        }
+        env.counters.ecn_echoes_received += u64::from(marks);
         if !self.recovery.is_active() && self.ecn.may_reduce(self.send.snd_una) {
             env.counters.ecn_reductions += 1;
-            self.congestion.on_mark(flight, env.config.ecn_backoff);
+            self.congestion.on_mark(news.flight, env.config.ecn_backoff);
             self.ecn.on_reduced(self.send.snd_nxt);
         }
         Mark::Congestion

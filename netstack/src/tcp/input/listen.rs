@@ -11,7 +11,7 @@ use crate::engine::payload::{Buffer, Frame};
 use crate::tcp::connection::{
     Env, Negotiated, Tcb, TcbParts, TimestampState, advertised_mss, window_to_offer,
 };
-use crate::tcp::ecn::{EcnState, EcnUse};
+use crate::tcp::ecn::{EcnOffer, EcnState};
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::isn::TimestampClock;
 use crate::tcp::recv::{Recv, RecvParts};
@@ -33,7 +33,7 @@ pub(crate) struct HalfOpen {
     pub(crate) irs: SeqNum,
     /// The peer's options.
     pub(crate) options: SynOptions,
-    pub(crate) ecn: EcnUse,
+    pub(crate) ecn: EcnOffer,
     pub(crate) clock: TimestampClock,
     pub(crate) opened_at: Instant,
     pub(crate) retransmits: u8,
@@ -161,7 +161,7 @@ impl HalfOpen {
         tcb.send.scale = self.options.window_scale.unwrap_or(WindowScale::ZERO);
         tcb.stats.unanswered = self.retransmits;
         tcb.opened_at = self.opened_at;
-        tcb.ecn = EcnState::new(self.ecn);
+        tcb.ecn = EcnState::passive(self.ecn);
         // The SYN-ACK's round trip is a sample if it was sent once.
         tcb.sent_at = self.opened_at;
         tcb.set_peer_mss(self.options.mss);

@@ -57,6 +57,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Ok(());
         }
         let fin = self.fin_of(&segment);
+        self.take_mark(env, &segment);
         let text = self.process_text(env, Incoming { segment, frame });
         self.process_fin(env, fin);
         text

@@ -68,9 +68,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.send.set_window(WindowUpdate { seq: segment.seq, ack: una, window });
         match ack {
             AckOfSyn::Acceptable => {
-                let (mode, unanswered) = (env.config.ecn, self.stats.unanswered);
-                let usage = EcnUse::of_syn_ack(mode, unanswered, segment.flags);
-                self.ecn = EcnState::new(usage);
+                let (policy, unanswered) = (env.config.ecn_policy(), self.stats.unanswered);
+                self.ecn = EcnState::active(policy, unanswered, segment.flags, segment.ecn);
                 self.send.snd_una = una;
                 self.handshake_done(env);
                 self.recv.ack.at_once();

@@ -6,9 +6,10 @@ use crate::engine::drops::DropReason;
 use crate::engine::event::CloseReason;
 use crate::engine::payload::{Buffer, Frame, Payload};
 use crate::engine::reply::Reply;
+use crate::tcp::accecn::Urgency;
 use crate::tcp::ack::{Owed, Reported};
 use crate::tcp::connection::{Env, Notes, Owner, Step, Tcb, advertised_mss};
-use crate::tcp::ecn::Mark;
+use crate::tcp::ecn::{Data, EcnPacket, Mark};
 use crate::tcp::recv::{Arrived, Received};
 use crate::tcp::segment::Segment;
 use crate::tcp::state::Signal;
@@ -36,7 +37,6 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.finish(env, Signal::Abort, CloseReason::Aborted);
             return Err(DropReason::AfterClose);
         }
-        self.take_mark(env, &segment);
         self.note_duplicate(env, &segment);
         let octets = u16::try_from(segment.payload_len()).unwrap_or(u16::MAX);
         // A frame may be several segments that were coalesced on the way.
@@ -93,12 +93,18 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Takes note of a router's mark, and of the peer's word that it has reduced its window: it may
     /// have become so small that it waits for this acknowledgment.
-    fn take_mark(&mut self, env: &mut Env<'_, F>, segment: &Segment) {
-        let echoed = self.ecn.echo_flags();
-        let mark = self.ecn.on_data(segment.flags, segment.ecn);
+    pub(super) fn take_mark(&mut self, env: &mut Env<'_, F>, segment: &Segment) {
+        let data = if segment.payload_len() > 0 { Data::Some } else { Data::None };
+        let packet = EcnPacket { flags: segment.flags, codepoint: segment.ecn, data };
+        let (mark, urgency) = self.ecn.on_packet(packet);
         env.counters.ecn_marks_received += u64::from(mark == Mark::Congestion);
-        if self.ecn.echo_flags() != echoed {
-            self.recv.ack.at_once();
+        match urgency {
+            Urgency::None => {}
+            Urgency::Soon => self.recv.ack.at_once(),
+            Urgency::Now => {
+                self.recv.ack.at_once();
+                self.reply_ack(env);
+            }
         }
     }
 

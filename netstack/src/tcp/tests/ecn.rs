@@ -10,7 +10,7 @@ use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::SackBlock;
 use crate::{Config, CongestionAlgorithm, ConnectionId, EcnBackoff, EcnMode, Span, SynCookies};
 
-const ASKS: Flags = Flags::from_wire(0xc2);
+const ASKS: Flags = Flags::from_wire([0, 0xc2]);
 
 /// A server whose peer asked for ECN; the congestion window is NewReno's.
 fn connected(change: impl FnOnce(&mut Config)) -> (Host, Peer, ConnectionId) {

@@ -16,6 +16,7 @@ mod close;
 mod reset;
 mod state;
 
+mod accecn;
 mod dsack;
 mod ecn;
 mod receive;

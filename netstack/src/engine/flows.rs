@@ -1,15 +1,15 @@
 //! The flow table's three kinds of entries: connections, half-open ones, TIME-WAIT records.
 
 use super::Engine;
+use super::config::SynCookies;
 use super::cookies::Admission;
 use super::drops::DropReason;
+use super::event::ListenerId;
 use super::listener::Listener;
 use super::payload::{Buffer, Frame};
 use super::reply::Reply;
 use super::settle::{Entry, Listed, Phase};
-use super::slots::ConnectionId;
 use super::time_wait::{TimeWaitRecord, TimeWaitStep};
-use super::wheel::TimerId;
 use crate::tcp::connection::Env;
 use crate::tcp::ecn::EcnOffer;
 use crate::tcp::header::Route;
@@ -19,7 +19,7 @@ use crate::tcp::input::listen::{HalfOpen, HalfOpenStep};
 use crate::tcp::segment::{FourTuple, Options, Segment};
 use crate::tcp::seq::SeqNum;
 use crate::tcp::state::TcpState;
-use crate::time::{Instant, Span};
+use crate::time::Instant;
 
 /// What a 4-tuple belongs to, by its slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,33 +29,11 @@ pub(super) enum Flow {
     TimeWait(u32),
 }
 
-/// What a timer in the wheel belongs to.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Key {
-    Connection(ConnectionId),
-    HalfOpen(ConnectionId),
-    TimeWait(ConnectionId),
-}
-
-/// A half-open connection and its timer.
-#[derive(Debug)]
-pub(super) struct HalfOpenEntry {
-    pub(super) half_open: HalfOpen,
-    timer: TimerId,
-}
-
-/// A record and its timer.
-#[derive(Debug)]
-pub(super) struct TimeWaitEntry {
-    pub(super) record: TimeWaitRecord,
-    timer: TimerId,
-}
-
 /// Where a new connection comes from.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
     /// From this half-open one, whose places it takes.
-    Of(ConnectionId),
+    Of(u32),
     /// From nothing that was kept.
     New,
 }
@@ -93,12 +71,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 Flow::Connection(slot) => {
                     self.connections.get_at(slot).map(|(_, entry)| entry.tcb.tuple)
                 }
-                Flow::HalfOpen(slot) => {
-                    self.half_open.get_at(slot).map(|(_, entry)| entry.half_open.tuple)
-                }
-                Flow::TimeWait(slot) => {
-                    self.time_wait.get_at(slot).map(|(_, entry)| entry.record.tuple)
-                }
+                Flow::HalfOpen(number) => self.half_open.tuple(number),
+                Flow::TimeWait(number) => self.record(number).map(|record| record.tuple),
             };
             found.as_ref() == Some(tuple)
         };
@@ -121,7 +95,14 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let iss = self.secrets.isn(now, &segment.tuple);
         let Some(half_open) = self.half_open_of(now, segment, route, iss) else { return };
         let result = match self.admit(half_open.listener) {
-            Ok(Admission::HalfOpen) => self.start_half_open(now, half_open),
+            Ok(Admission::HalfOpen) => match self.start_half_open(now, half_open) {
+                // Peers have come from too many different link addresses.
+                Err(DropReason::HalfOpenFull) if self.config.tcp.syn_cookies != SynCookies::Off => {
+                    self.send_cookie(now, half_open);
+                    Ok(())
+                }
+                result => result,
+            },
             Ok(Admission::Cookie) => {
                 self.send_cookie(now, half_open);
                 Ok(())
@@ -179,17 +160,9 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// Enters a half-open connection and answers with the SYN-ACK.
     fn start_half_open(&mut self, now: Instant, half_open: HalfOpen) -> Result<(), DropReason> {
         let HalfOpen { tuple, listener, .. } = half_open;
-        let wheel = &mut self.wheel;
-        let deadline = now + self.config.tcp.rto_initial;
-        let id = self
-            .half_open
-            .insert_with(|id| HalfOpenEntry {
-                half_open,
-                timer: wheel.arm(Key::HalfOpen(id), deadline),
-            })
-            .ok_or(DropReason::HalfOpenFull)?;
-        if self.add_flow(&tuple, Flow::HalfOpen(id.slot())).is_none() {
-            self.drop_half_open(id);
+        let number = self.half_open.insert(now, &half_open).ok_or(DropReason::HalfOpenFull)?;
+        if self.add_flow(&tuple, Flow::HalfOpen(number)).is_none() {
+            self.half_open.remove(number);
             return Err(DropReason::HalfOpenFull);
         }
         self.counts_of(Some(listener)).enter(TcpState::SynReceived);
@@ -205,9 +178,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     }
 
     /// A segment for a half-open connection.
-    pub(super) fn on_half_open(&mut self, now: Instant, slot: u32, incoming: Incoming<F>) {
-        let Some((id, entry)) = self.half_open.get_at(slot) else { return };
-        let mut half_open = entry.half_open;
+    pub(super) fn on_half_open(&mut self, now: Instant, number: u32, incoming: Incoming<F>) {
+        let Some(mut half_open) = self.half_open(now, number) else { return };
         match half_open.step(&incoming.segment, &self.config.tcp) {
             HalfOpenStep::Repeat => {
                 self.counters.handshake_retransmits += 1;
@@ -216,15 +188,19 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                     incoming.segment.flags,
                     incoming.segment.ecn,
                 );
-                if let Some(entry) = self.half_open.get_mut(id) {
-                    entry.half_open.ecn = half_open.ecn;
-                }
+                self.half_open.update(number, &half_open);
                 self.send_syn_ack(now, &half_open);
             }
-            HalfOpenStep::Complete => self.complete(now, id, incoming),
+            HalfOpenStep::Complete => {
+                let accepted = self.accept(now, &half_open, Place::Of(number), incoming);
+                if let Err(reason) = accepted {
+                    // The peer will ask again, and by then there may be room.
+                    self.counters.count_drop(reason);
+                }
+            }
             HalfOpenStep::Reset => {
                 self.counters.half_open_resets += 1;
-                self.forget_half_open(id);
+                self.forget_half_open(number, half_open.listener);
             }
             HalfOpenStep::Refuse => {
                 self.refuse(&incoming.segment, half_open.route, DropReason::AckOutsideRange);
@@ -235,25 +211,14 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                     self.counters.challenge_acks_limited += 1;
                     return;
                 }
-                if let Some(entry) = self.half_open.get_mut(id) {
-                    entry.half_open.challenges += 1;
-                }
+                half_open.challenges += 1;
+                self.half_open.update(number, &half_open);
                 self.counters.challenge_acks_sent += 1;
                 let mtu = self.config.interface.mtu_bytes;
                 let ack = half_open.challenge(now, &self.config.tcp, mtu);
                 self.replies.push(Reply::Segment(ack), &mut self.counters);
             }
             HalfOpenStep::Drop(reason) => self.counters.count_drop(reason),
-        }
-    }
-
-    /// The handshake's last ACK.
-    fn complete(&mut self, now: Instant, id: ConnectionId, incoming: Incoming<F>) {
-        let Some(entry) = self.half_open.get(id) else { return };
-        let half_open = entry.half_open;
-        if let Err(reason) = self.accept(now, &half_open, Place::Of(id), incoming) {
-            // The peer will ask again, and by then there may be room.
-            self.counters.count_drop(reason);
         }
     }
 
@@ -297,13 +262,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             .ok_or(DropReason::ConnectionsFull)?;
         let flow = Flow::Connection(id.slot());
         match place {
-            Place::Of(half_open_id) => {
+            Place::Of(number) => {
                 // Its place in the table and its count, SYN-RECEIVED, are now the connection's.
-                let (old, hash) =
-                    (Flow::HalfOpen(half_open_id.slot()), self.hasher.hash(&half_open.tuple));
+                let (old, hash) = (Flow::HalfOpen(number), self.hasher.hash(&half_open.tuple));
                 let replaced = self.flows.replace(hash, old.number(), flow.number());
                 debug_assert!(replaced.is_some(), "a half-open connection is in the flow table");
-                self.drop_half_open(half_open_id);
+                self.half_open.remove(number);
             }
             Place::New => {
                 if self.add_flow(&half_open.tuple, flow).is_none() {
@@ -318,53 +282,46 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         Ok(())
     }
 
+    /// A half-open connection.
+    fn half_open(&self, now: Instant, number: u32) -> Option<HalfOpen> {
+        self.half_open.get(now, number, &self.secrets, &self.config.tcp)
+    }
+
     /// The SYN-ACK was not answered.
-    pub(super) fn half_open_timeout(&mut self, now: Instant, id: ConnectionId) {
-        let config = self.config.tcp;
-        let Some(entry) = self.half_open.get_mut(id) else { return };
-        if entry.half_open.retransmits >= config.syn_ack_retransmits_max {
+    pub(super) fn half_open_timeout(&mut self, now: Instant, number: u32) {
+        let again = self.half_open.send_again(now, number);
+        let Some(half_open) = self.half_open(now, number) else { return };
+        if again.is_none() {
             self.counters.half_open_timeouts += 1;
-            self.forget_half_open(id);
+            self.forget_half_open(number, half_open.listener);
             return;
         }
-        entry.half_open.retransmits += 1;
-        entry.half_open.challenges = 0;
-        let factor = 1u32.checked_shl(u32::from(entry.half_open.retransmits)).unwrap_or(u32::MAX);
-        let wait: Span = (config.rto_initial * factor).min(config.rto_max);
-        entry.timer = self.wheel.arm(Key::HalfOpen(id), now + wait);
-        let half_open = entry.half_open;
         self.counters.handshake_retransmits += 1;
         self.send_syn_ack(now, &half_open);
     }
 
-    /// Forgets a half-open connection.
-    pub(super) fn forget_half_open(&mut self, id: ConnectionId) {
-        let Some(half_open) = self.drop_half_open(id) else { return };
-        self.remove_flow(&half_open.tuple, Flow::HalfOpen(id.slot()));
-        self.counts_of(Some(half_open.listener)).leave(TcpState::SynReceived);
+    /// Forgets a half-open connection of that listener.
+    pub(super) fn forget_half_open(&mut self, number: u32, listener: ListenerId) {
+        let Some(tuple) = self.half_open.tuple(number) else { return };
+        self.remove_flow(&tuple, Flow::HalfOpen(number));
+        self.half_open.remove(number);
+        self.counts_of(Some(listener)).leave(TcpState::SynReceived);
     }
 
-    /// Frees the entry and its timer.
-    fn drop_half_open(&mut self, id: ConnectionId) -> Option<HalfOpen> {
-        let entry = self.half_open.remove(id)?;
-        self.wheel.cancel(entry.timer);
-        Some(entry.half_open)
+    /// The record of a connection in TIME-WAIT.
+    pub(super) fn record(&self, number: u32) -> Option<TimeWaitRecord> {
+        self.time_wait.get(number, &self.config.interface.addresses)
     }
 
     /// Keeps a record of a connection in TIME-WAIT, if there is room.
-    pub(super) fn keep_record(&mut self, record: TimeWaitRecord, expiry: Instant) {
-        let wheel = &mut self.wheel;
-        let Some(id) = self.time_wait.insert_with(|id| TimeWaitEntry {
-            record,
-            timer: wheel.arm(Key::TimeWait(id), expiry),
-        }) else {
+    pub(super) fn keep_record(&mut self, now: Instant, record: &TimeWaitRecord) {
+        let addresses = &self.config.interface.addresses;
+        let Some(number) = self.time_wait.insert(now, record, addresses) else {
             self.counters.time_wait_full += 1;
             return;
         };
-        if self.add_flow(&record.tuple, Flow::TimeWait(id.slot())).is_none() {
-            if let Some(entry) = self.time_wait.remove(id) {
-                self.wheel.cancel(entry.timer);
-            }
+        if self.add_flow(&record.tuple, Flow::TimeWait(number)).is_none() {
+            self.time_wait.remove(number);
             self.counters.time_wait_full += 1;
             return;
         }
@@ -372,36 +329,38 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     }
 
     /// A record's time is over.
-    pub(super) fn time_wait_over(&mut self, id: ConnectionId) {
-        let Some(TimeWaitEntry { record, timer }) = self.time_wait.remove(id) else { return };
-        self.wheel.cancel(timer);
-        self.remove_flow(&record.tuple, Flow::TimeWait(id.slot()));
-        self.counts_of(record.listener).leave(TcpState::TimeWait);
+    pub(super) fn time_wait_over(&mut self, number: u32) {
+        let record = self.record(number);
+        self.time_wait.remove(number);
+        let Some(TimeWaitRecord { tuple, listener, .. }) = record else { return };
+        self.remove_flow(&tuple, Flow::TimeWait(number));
+        self.counts_of(listener).leave(TcpState::TimeWait);
     }
 
     /// A segment for a connection in TIME-WAIT.
     pub(super) fn on_time_wait(
         &mut self,
         now: Instant,
-        slot: u32,
+        number: u32,
         segment: &Segment,
         route: Route,
     ) {
-        let Some((id, entry)) = self.time_wait.get_at(slot) else { return };
-        let (record, timer) = (entry.record, entry.timer);
+        let Some(record) = self.record(number) else { return };
+        let clock = self.secrets.timestamp_offset(&record.tuple);
+        let ack = record.ack(now, clock, route);
         match record.step(segment) {
             TimeWaitStep::Ignore => self.counters.count_drop(DropReason::TimeWait),
             TimeWaitStep::Acknowledge => {
                 self.counters.count_drop(DropReason::TimeWait);
-                self.replies.push(Reply::Segment(record.ack(now)), &mut self.counters);
+                self.replies.push(Reply::Segment(ack), &mut self.counters);
             }
             TimeWaitStep::Restart => {
-                self.wheel.rearm(timer, now + self.config.tcp.time_wait);
-                self.replies.push(Reply::Segment(record.ack(now)), &mut self.counters);
+                self.time_wait.restart(now, number);
+                self.replies.push(Reply::Segment(ack), &mut self.counters);
             }
             TimeWaitStep::Reuse => {
                 self.counters.time_wait_reused += 1;
-                self.time_wait_over(id);
+                self.time_wait_over(number);
                 // The new numbers lie above the old ones. RFC 9293 §3.10.7.4, RFC 6191.
                 let generated = self.secrets.isn(now, &segment.tuple);
                 let iss = generated.latest(record.snd_nxt + ISN_STEP);

@@ -6,8 +6,11 @@ mod cookies;
 pub(crate) mod demux;
 pub(crate) mod drops;
 pub(crate) mod event;
+mod fifo;
 mod flows;
+mod half_open;
 pub(crate) mod info;
+mod interned;
 mod listener;
 mod local;
 mod neighbor;
@@ -32,7 +35,7 @@ use config::{AddressOwner, Config, ConfigError, Connect, Listen};
 use cookies::Cookies;
 use demux::{FlowHasher, FlowTable};
 use event::{ConnectError, Event, ListenError, ListenerId, SendError, SendErrorKind, Transmitted};
-use flows::{HalfOpenEntry, Key, TimeWaitEntry};
+use half_open::HalfOpens;
 use info::{ConnectionInfo, Counters, Held, Pool, SendView, StateCounts};
 use listener::Listeners;
 use neighbor::NeighborCache;
@@ -40,6 +43,7 @@ use payload::{Buffer, Frame, Payload};
 use reply::{Replies, Reply};
 use settle::{Entry, Listed, Phase};
 use slots::{ConnectionId, Slots};
+use time_wait::TimeWaits;
 use wheel::Wheel;
 
 use crate::tcp::connection::{Env, Owner, Tcb};
@@ -59,12 +63,12 @@ pub struct Engine<F, B> {
     /// Which of the three tables below a 4-tuple is in.
     flows: FlowTable,
     connections: Slots<Entry<F, B>>,
-    half_open: Slots<HalfOpenEntry>,
-    time_wait: Slots<TimeWaitEntry>,
+    half_open: HalfOpens,
+    time_wait: TimeWaits,
     listeners: Listeners,
     /// States of the connections that we opened.
     active: StateCounts,
-    wheel: Wheel<Key>,
+    wheel: Wheel<ConnectionId>,
     neighbors: NeighborCache,
     /// Link addresses that the owner told us.
     told: BTreeMap<IpAddr, MacAddress>,
@@ -96,8 +100,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             ports: PortChooser::new(),
             flows: FlowTable::new(flows_max.iter().sum()),
             connections: Slots::new(limits.connections_max),
-            half_open: Slots::new(limits.half_open_max),
-            time_wait: Slots::new(limits.time_wait_max),
+            half_open: HalfOpens::new(limits.half_open_max, &config.tcp),
+            time_wait: TimeWaits::new(limits.time_wait_max, config.tcp.time_wait),
             listeners: Listeners::default(),
             active: StateCounts::default(),
             wheel: Wheel::new(now),
@@ -124,11 +128,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// Stops waiting. Half-open connections are forgotten; connections go on.
     pub fn unlisten(&mut self, listener: ListenerId) {
         self.listeners.remove(listener);
-        let of_it = |entry: &HalfOpenEntry| entry.half_open.listener == listener;
-        let forgotten: Vec<ConnectionId> =
-            self.half_open.iter().filter(|(_, entry)| of_it(entry)).map(|(id, _)| id).collect();
-        for id in forgotten {
-            self.forget_half_open(id);
+        for number in self.half_open.of_listener(listener) {
+            self.forget_half_open(number, listener);
         }
     }
 
@@ -158,17 +159,17 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
 
     /// Does what is due by `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(key) = self.wheel.pop_expired(now) {
-            match key {
-                Key::Connection(id) => {
-                    if let Some(entry) = self.connections.get_mut(id) {
-                        entry.timer = None;
-                    }
-                    self.with(now, id, Tcb::on_timeout);
-                }
-                Key::HalfOpen(id) => self.half_open_timeout(now, id),
-                Key::TimeWait(id) => self.time_wait_over(id),
+        while let Some(id) = self.wheel.pop_expired(now) {
+            if let Some(entry) = self.connections.get_mut(id) {
+                entry.timer = None;
             }
+            self.with(now, id, Tcb::on_timeout);
+        }
+        while let Some(number) = self.half_open.expired(now) {
+            self.half_open_timeout(now, number);
+        }
+        while let Some(number) = self.time_wait.expired(now) {
+            self.time_wait_over(number);
         }
         self.ask_neighbors(now);
     }
@@ -177,7 +178,9 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// later look again when their old time comes.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.wheel.next_expiry(), self.neighbors.next_due()].into_iter().flatten().min()
+        let queues = [self.half_open.next_due(), self.time_wait.next_due()];
+        let timers = [self.wheel.next_expiry(), self.neighbors.next_due()];
+        queues.into_iter().chain(timers).flatten().min()
     }
 
     /// The next thing that happened.

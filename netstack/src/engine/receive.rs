@@ -102,8 +102,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
 
     /// Whether a segment is the FIN that ended the connection of a record: it can't be of another.
     fn is_last_fin(&self, slot: u32, segment: &Segment) -> bool {
-        let entry = self.time_wait.get_at(slot);
-        entry.is_some_and(|(_, entry)| entry.record.step(segment) == TimeWaitStep::Restart)
+        self.record(slot).is_some_and(|record| record.step(segment) == TimeWaitStep::Restart)
     }
 
     /// Parses a frame. The frame comes back unless it was used or dropped.

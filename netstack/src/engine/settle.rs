@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::event::{CloseReason, Event};
-use super::flows::{Flow, Key};
+use super::flows::Flow;
 use super::info::StateCounts;
 use super::payload::{Buffer, Frame};
 use super::reply::Reply;
@@ -144,7 +144,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let next = entry.tcb.timers.next().map(|(_, at)| at);
         match (entry.timer, next) {
             (None, None) => {}
-            (None, Some(at)) => entry.timer = Some((self.wheel.arm(Key::Connection(id), at), at)),
+            (None, Some(at)) => entry.timer = Some((self.wheel.arm(id, at), at)),
             (Some((timer, _)), None) => {
                 self.wheel.cancel(timer);
                 entry.timer = None;
@@ -179,9 +179,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         }
         let (tuple, listener, counted) = (tcb.tuple, tcb.listener, entry.counted);
         let record = match tcb.state {
-            State::TimeWait(state) => {
-                TimeWaitRecord::of(tcb, tcb.recv.rcv_nxt()).map(|record| (record, state.expiry))
-            }
+            State::TimeWait(_) => Some(TimeWaitRecord::of(tcb, tcb.recv.rcv_nxt())),
             _ => None,
         };
         let keep = finished && tcb.owner == Owner::Attached;
@@ -200,8 +198,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         entry.phase = Phase::Draining;
         self.counts_of(listener).leave(counted);
         self.remove_flow(&tuple, Flow::Connection(id.slot()));
-        if let Some((record, expiry)) = record {
-            self.keep_record(record, expiry);
+        if let Some(record) = record {
+            self.keep_record(now, &record);
         }
         if !attached {
             self.connections.remove(id);

@@ -1,13 +1,19 @@
 //! TIME-WAIT: a record of what the connection was, not the connection. RFC 9293 §3.6.1,
 //! RFC 6191, RFC 1337.
 
+use core::net::{IpAddr, SocketAddr};
+
 use super::event::ListenerId;
-use crate::tcp::connection::{Tcb, TimestampState};
+use super::fifo::{Fifo, Links, Queued};
+use super::half_open::{address, octets};
+use super::slab::Slab;
+use crate::tcp::connection::Tcb;
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::input::sequence::is_before;
+use crate::tcp::isn::TimestampClock;
 use crate::tcp::segment::{Control, FourTuple, Options, Segment};
 use crate::tcp::seq::SeqNum;
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 use crate::wire::ipv4::Ecn;
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SegmentOptions, Timestamps};
@@ -17,10 +23,138 @@ use crate::wire::tcp_options::{SegmentOptions, Timestamps};
 pub(crate) struct TimeWaitRecord {
     pub(crate) tuple: FourTuple,
     pub(crate) listener: Option<ListenerId>,
-    route: Route,
     pub(crate) snd_nxt: SeqNum,
     rcv_nxt: SeqNum,
-    timestamps: Option<TimestampState>,
+    /// TS.Recent, if timestamps are used.
+    ts_recent: Option<u32>,
+}
+
+/// Every record of an engine: 52 bytes each. All wait equally long.
+#[derive(Debug)]
+pub(super) struct TimeWaits {
+    kept: Slab<Kept>,
+    queue: Fifo,
+}
+
+/// A record as it is kept.
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    /// The peer's address, IPv4 ones mapped.
+    remote_ip: [u8; 16],
+    remote_port: u16,
+    local_port: u16,
+    /// Which of the interface's addresses is ours.
+    local: u16,
+    timestamps: Used,
+    listener: u32,
+    snd_nxt: SeqNum,
+    rcv_nxt: SeqNum,
+    ts_recent: u32,
+    links: Links,
+}
+
+const _: () = assert!(size_of::<Option<Kept>>() == 52);
+
+/// Whether timestamps are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Used {
+    No,
+    Yes,
+}
+
+/// In place of a listener: we opened the connection.
+const NO_LISTENER: u32 = u32::MAX;
+
+/// The addresses of an interface, as its configuration has them.
+pub(super) type Addresses = [(IpAddr, u8)];
+
+impl Queued for Kept {
+    fn links(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+impl TimeWaits {
+    /// A table for at most `max` records that wait so long each.
+    pub(super) fn new(max: u32, wait: Span) -> Self {
+        Self { kept: Slab::new(max), queue: Fifo::new(wait) }
+    }
+
+    /// Keeps a record from now on, and gives its number; `None` when there are too many.
+    pub(super) fn insert(
+        &mut self,
+        now: Instant,
+        record: &TimeWaitRecord,
+        addresses: &Addresses,
+    ) -> Option<u32> {
+        let TimeWaitRecord { tuple, listener, snd_nxt, rcv_nxt, ts_recent } = *record;
+        let local = addresses.iter().position(|&(own, _)| own == tuple.local.ip())?;
+        let local = u16::try_from(local).ok()?;
+        let number = self.kept.insert_with(|_| Kept {
+            remote_ip: octets(tuple.remote.ip()),
+            remote_port: tuple.remote.port(),
+            local_port: tuple.local.port(),
+            local,
+            timestamps: if ts_recent.is_some() { Used::Yes } else { Used::No },
+            listener: listener.map_or(NO_LISTENER, |ListenerId(number)| number),
+            snd_nxt,
+            rcv_nxt,
+            ts_recent: ts_recent.unwrap_or(0),
+            links: Links::new(now),
+        })?;
+        self.queue.push(&mut self.kept, number, now);
+        Some(number)
+    }
+
+    /// The record of a number.
+    pub(super) fn get(&self, number: u32, addresses: &Addresses) -> Option<TimeWaitRecord> {
+        let kept = self.kept.get(number)?;
+        let (local, _) = *addresses.get(usize::from(kept.local))?;
+        let remote = SocketAddr::new(address(kept.remote_ip, local), kept.remote_port);
+        let local = SocketAddr::new(local, kept.local_port);
+        Some(TimeWaitRecord {
+            tuple: FourTuple { local, remote },
+            listener: (kept.listener != NO_LISTENER).then_some(ListenerId(kept.listener)),
+            snd_nxt: kept.snd_nxt,
+            rcv_nxt: kept.rcv_nxt,
+            ts_recent: match kept.timestamps {
+                Used::Yes => Some(kept.ts_recent),
+                Used::No => None,
+            },
+        })
+    }
+
+    /// The wait of a record starts anew.
+    pub(super) fn restart(&mut self, now: Instant, number: u32) {
+        self.queue.unlink(&mut self.kept, number);
+        self.queue.push(&mut self.kept, number, now);
+    }
+
+    /// Forgets a record.
+    pub(super) fn remove(&mut self, number: u32) {
+        self.queue.unlink(&mut self.kept, number);
+        self.kept.remove(number);
+    }
+
+    /// A record whose time is over.
+    pub(super) fn expired(&self, now: Instant) -> Option<u32> {
+        self.queue.expired(now)
+    }
+
+    /// When the next record's time is over.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.queue.due()
+    }
+
+    /// How many there are.
+    pub(super) const fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Bytes of memory that they take up.
+    pub(super) fn bytes(&self) -> usize {
+        self.kept.bytes()
+    }
 }
 
 /// What a segment means to a record.
@@ -37,16 +171,15 @@ pub(crate) enum TimeWaitStep {
 }
 
 impl TimeWaitRecord {
-    /// What is kept of `tcb`; `None` if there never was a way to its peer.
-    pub(crate) fn of<F, B>(tcb: &Tcb<F, B>, rcv_nxt: SeqNum) -> Option<Self> {
-        Some(Self {
+    /// What is kept of `tcb`.
+    pub(crate) fn of<F, B>(tcb: &Tcb<F, B>, rcv_nxt: SeqNum) -> Self {
+        Self {
             tuple: tcb.tuple,
             listener: tcb.listener,
-            route: tcb.route?,
             snd_nxt: tcb.send.snd_nxt,
             rcv_nxt,
-            timestamps: tcb.options.timestamps,
-        })
+            ts_recent: tcb.options.timestamps.map(|state| state.recent),
+        }
     }
 
     /// What `segment` means.
@@ -71,19 +204,17 @@ impl TimeWaitRecord {
     /// Whether a SYN belongs to a new connection: by its timestamp, else by its number.
     /// RFC 6191 §2, RFC 9293 §3.10.7.4.
     fn is_newer(&self, segment: &Segment) -> bool {
-        match (self.timestamps, segment.timestamps()) {
-            (Some(old), Some(new)) if new.value != old.recent => is_before(old.recent, new.value),
+        match (self.ts_recent, segment.timestamps()) {
+            (Some(old), Some(new)) if new.value != old => is_before(old, new.value),
             _ => segment.seq.after(self.rcv_nxt),
         }
     }
 
-    /// The ACK that says where the connection ended.
-    pub(crate) fn ack(&self, now: Instant) -> Outgoing {
-        let timestamps = self
-            .timestamps
-            .map(|state| Timestamps { value: state.clock.at(now), echo: state.recent });
+    /// The ACK that says where the connection ended, back to where a segment came from.
+    pub(crate) fn ack(&self, now: Instant, clock: TimestampClock, route: Route) -> Outgoing {
+        let timestamps = self.ts_recent.map(|echo| Timestamps { value: clock.at(now), echo });
         Outgoing {
-            route: self.route,
+            route,
             tuple: self.tuple,
             seq: self.snd_nxt,
             ack: self.rcv_nxt,

@@ -132,9 +132,9 @@ fn an_established_connection_allocates_nothing_for_a_packet() {
 }
 
 /// Bytes of a half-open connection at most.
-const HALF_OPEN_BYTES: f64 = 196.0;
+const HALF_OPEN_BYTES: f64 = 64.0;
 /// Bytes of a record in TIME-WAIT at most.
-const TIME_WAIT_BYTES: f64 = 189.0;
+const TIME_WAIT_BYTES: f64 = 64.0;
 /// Bytes of an idle connection at most.
 const IDLE_BYTES: f64 = 1_500.0;
 /// Bytes that may be left when all connections are gone.

@@ -1,6 +1,8 @@
 //! Tests of the engine's parts.
 
 mod demux;
+mod fifo;
+mod interned;
 mod neighbor;
 mod slots;
 mod wheel;

@@ -33,7 +33,7 @@ mod wire;
 pub use engine::Engine;
 pub use engine::config::{
     AddressOwner, Config, ConfigError, Connect, Interface, Keepalive, Limits, Listen, Nagle,
-    SynCookies, TcpConfig,
+    Pacing, SynCookies, TcpConfig,
 };
 pub use engine::demux::FlowHash;
 pub use engine::drops::DropReason;

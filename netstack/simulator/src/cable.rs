@@ -133,6 +133,8 @@ pub struct Cable {
     answers: Vec<Vec<u8>>,
     /// Frames that were marked.
     marked: u64,
+    /// Frames that found a full queue.
+    overflowed: u64,
     /// A hash of every frame that was taken.
     digest: u64,
     /// The frames that were taken since the last look, where somebody looks.
@@ -155,6 +157,7 @@ impl Cable {
             longest_frame: 0,
             answers: Vec::new(),
             marked: 0,
+            overflowed: 0,
             digest: 0,
             watched: None,
         }
@@ -190,6 +193,16 @@ impl Cable {
     /// What routers on the way have to say to the sender, since the last call.
     pub fn take_answers(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.answers)
+    }
+
+    /// What is sent from here on takes this long.
+    pub(crate) fn set_delay(&mut self, delay: Span) {
+        self.impairments.delay = delay;
+    }
+
+    /// Frames that a full queue has dropped.
+    pub(crate) fn overflowed(&self) -> u64 {
+        self.overflowed
     }
 
     /// When the next frame arrives.
@@ -270,7 +283,10 @@ impl Cable {
             return;
         }
         let waiting = self.waiting_bytes();
-        let Some(departure) = self.pass_bottleneck(bytes.len() as u64) else { return };
+        let Some(departure) = self.pass_bottleneck(bytes.len() as u64) else {
+            self.overflowed += 1;
+            return;
+        };
         let Impairments { marking, bottleneck, .. } = self.impairments;
         let is_long = bottleneck.is_some_and(|narrow| waiting > narrow.marks_above_bytes);
         if (is_long || (marking > 0 && self.random.chance(marking))) && mark(&mut bytes) {

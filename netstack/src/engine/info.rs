@@ -244,6 +244,10 @@ pub struct ConnectionInfo {
     pub path_mtu_bytes: u16,
     /// The congestion control algorithm.
     pub congestion: &'static str,
+    /// What it is at: `slow_start`, `congestion_avoidance`, or a state of BBR.
+    pub congestion_phase: &'static str,
+    /// How fast it would send, in bytes a second: what a paced connection keeps to.
+    pub pacing_rate: Option<u64>,
     /// The congestion window.
     pub cwnd_bytes: usize,
     /// The slow start threshold; `u32::MAX` before the first loss.

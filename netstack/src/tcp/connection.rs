@@ -3,9 +3,11 @@
 use alloc::boxed::Box;
 
 use super::congestion::{Congestion, CongestionAlgorithm};
+use super::delivery_rate::Rate;
 use super::ecn::EcnState;
 use super::header::Route;
 use super::isn::TimestampClock;
+use super::pacing::Pacer;
 use super::pmtud::Pmtud;
 use super::recovery::{Path, Recovery, Reports};
 use super::recv::Recv;
@@ -66,6 +68,7 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) ecn: EcnState,
     pub(crate) rtt: RttEstimator,
     pub(crate) timers: TimerTable,
+    pub(crate) pacer: Pacer,
     pub(crate) due: Due,
     pub(crate) notes: Notes,
     pub(crate) tuple: FourTuple,
@@ -220,6 +223,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             ecn: EcnState::NONE,
             rtt: RttEstimator::new(config.rto_bounds()),
             timers: TimerTable::NONE,
+            pacer: Pacer::new(),
             due: Due::Nothing,
             notes: Notes::default(),
             tuple,
@@ -326,11 +330,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         Path { srtt: self.rtt.srtt(), min_rtt: self.rtt.min_rtt(), mss: u32::from(self.mss) }
     }
 
-    /// What may be in the send queue at most: twice what can be in flight, within bounds.
+    /// What may be in the send queue at most: some windows, within bounds.
     fn queue_limit(&self, config: &TcpConfig) -> usize {
-        let twice = (self.congestion.cwnd_bytes() as usize).saturating_mul(2);
+        let windows = (self.congestion.cwnd_bytes() as usize)
+            .saturating_mul(self.congestion.windows_queued());
         let max = config.send_queue_bytes_max;
-        twice.clamp(config.send_queue_bytes_min.min(max), max)
+        windows.clamp(config.send_queue_bytes_min.min(max), max)
     }
 
     /// What may be queued, and how fast it goes.
@@ -367,6 +372,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if self.queue.len() >= env.config.send_queue_bytes_max + UNDER_WAY_BYTES {
             self.notes.add(Notes::BLOCKED);
             return Err((buffer, SendErrorKind::Full));
+        }
+        if self.is_out_of_data(env.now) {
+            self.congestion.on_app_limited(self.scoreboard.in_flight_bytes());
         }
         let len = buffer.len();
         self.queue.push(buffer).map_err(|buffer| (buffer, SendErrorKind::Full))?;
@@ -434,7 +442,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             congestion: match self.congestion.algorithm() {
                 CongestionAlgorithm::Cubic => "cubic",
                 CongestionAlgorithm::NewReno => "reno",
+                CongestionAlgorithm::Bbr => "bbr",
             },
+            congestion_phase: self.congestion.phase_name(),
+            pacing_rate: self.congestion.pacing_rate(self.rtt.srtt()).map(Rate::bytes_per_sec),
             cwnd_bytes: self.congestion.cwnd_bytes() as usize,
             ssthresh_bytes: self.congestion.ssthresh_bytes() as usize,
             srtt: self.rtt.srtt(),

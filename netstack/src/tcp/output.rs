@@ -2,8 +2,10 @@
 
 use super::ack::Owed;
 use super::connection::{Due, Env, Tcb, advertised_mss, window_to_offer};
+use super::delivery_rate::Transmission;
 use super::ecn;
 use super::header::{Outgoing, Route};
+use super::pacing::Pace;
 use super::pmtud::ProbeStep;
 use super::sack::Sent;
 use super::segment::Options;
@@ -13,9 +15,10 @@ use super::seq::{SeqNum, WindowScale};
 use super::state::State;
 use super::timers::Repair;
 use super::train::{Link, Train, TrainParts};
-use crate::engine::config::Nagle;
+use crate::engine::config::{Nagle, Pacing};
 use crate::engine::event::Transmitted;
 use crate::engine::payload::{Buffer, Frame};
+use crate::time::{Instant, Span};
 use crate::wire::ipv4::Ecn;
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SackPermitted, SegmentOptions, SynOptions};
@@ -76,6 +79,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         if self.state.may_send() {
             self.after_idle(env);
+            self.timers.set_pacing(None);
             let result = match self.send_path_probe(env, route, link) {
                 Probing::Done => self.send_planned(env, route, link),
                 Probing::Waits => Transmitted::Done,
@@ -92,14 +96,19 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
     }
 
-    /// Sends all that the windows allow.
+    /// Sends all that the windows allow, and that is due where it is paced.
     fn send_planned(
         &mut self,
         env: &mut Env<'_, F>,
         route: Route,
         link: &mut impl Link,
     ) -> Transmitted {
-        while let Some(plan) = self.plan(env) {
+        let pace = self.pace(env);
+        while let Some(plan) = self.plan(env, pace) {
+            if pace.is_some() && !self.pacer.may_send(env.now) {
+                self.timers.set_pacing(Some(self.pacer.next_send_time()));
+                break;
+            }
             match self.send_plan(env, route, link, plan) {
                 Taken::Some(0) => break,
                 Taken::Some(_) => {}
@@ -114,7 +123,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn after_idle(&mut self, env: &Env<'_, F>) {
         let idle = env.now - self.sent_at;
         let rto = self.rtt.rto();
-        if idle >= rto && self.scoreboard.is_empty() && self.plan(env).is_some() {
+        if idle >= rto && self.scoreboard.is_empty() && self.plan(env, None).is_some() {
             self.congestion.after_idle(idle, rto);
             self.sent_at = env.now;
         }
@@ -277,7 +286,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     }
 
     /// What to send next: lost ranges first, then what was never sent.
-    fn plan(&self, env: &Env<'_, F>) -> Option<Plan> {
+    fn plan(&self, env: &Env<'_, F>, pace: Option<Pace>) -> Option<Plan> {
         let mss = u32::from(self.mss);
         let mut pipe = self.scoreboard.in_flight_bytes();
         if self.options.sack == SackPermitted::No {
@@ -285,7 +294,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             pipe = pipe.saturating_sub(u32::from(self.recovery.dup_acks()) * mss);
         }
         let room = self.congestion.cwnd_bytes().saturating_sub(pipe);
-        let train_max = u32::try_from(env.config.train_bytes_max).unwrap_or(u32::MAX).max(mss);
+        let train_max = pace.map_or_else(|| self.train_max(env), Pace::quantum);
         if let Some(lost) = self.scoreboard.next_lost() {
             let len = lost.len().min(whole_segments(room.min(train_max), mss));
             let len = if len == 0 && pipe == 0 { lost.len().min(mss) } else { len };
@@ -293,6 +302,31 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return (len > 0).then_some(Plan { range, pass: Pass::Again });
         }
         self.plan_first(env, room, train_max)
+    }
+
+    /// The longest train.
+    fn train_max(&self, env: &Env<'_, F>) -> u32 {
+        u32::try_from(env.config.train_bytes_max).unwrap_or(u32::MAX).max(u32::from(self.mss))
+    }
+
+    /// How fast it is to go out; `None` is as fast as the window allows.
+    fn pace(&self, env: &Env<'_, F>) -> Option<Pace> {
+        let wanted = match env.config.pacing {
+            Pacing::AsNeeded => self.congestion.needs_pacing(),
+            Pacing::Always => true,
+        };
+        if !wanted {
+            return None;
+        }
+        let rate = self.congestion.pacing_rate(self.rtt.srtt())?;
+        Some(Pace::new(rate, u32::from(self.mss), self.train_max(env)))
+    }
+
+    /// Whether all that was queued is sent, and more might have been.
+    pub(super) fn is_out_of_data(&self, now: Instant) -> bool {
+        self.send.snd_nxt.after_or_eq(self.queue.end())
+            && self.scoreboard.lost_bytes() == 0
+            && self.pacer.may_send(now)
     }
 
     /// How much of what was never sent goes out now. RFC 9293 §3.8.6.2.1.
@@ -400,6 +434,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn sent(&mut self, env: &mut Env<'_, F>, plan: Plan) {
         let Plan { range, pass } = plan;
         let bytes = u64::from(range.len());
+        let in_flight_before = self.scoreboard.in_flight_bytes();
+        if let Some(pace) = self.pace(env) {
+            self.pacer.on_sent(env.now, range.len(), pace);
+        }
         match pass {
             Pass::First | Pass::PathProbe => {
                 if range.end.after(self.queue.end()) {
@@ -432,6 +470,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.recovery.on_sent(range.len());
         self.sent_at = env.now;
         self.flight_sent = self.scoreboard.in_flight_bytes();
+        self.congestion.on_sent(Transmission {
+            now: env.now,
+            in_flight_before,
+            in_flight: self.flight_sent,
+            granularity: self.rtt.srtt().map_or(Span::ZERO, |srtt| srtt / SAMPLES_PER_ROUND),
+        });
         self.ack_went_out();
         match self.timers.repair() {
             // A running timeout keeps its time: RFC 6298 §5.1.
@@ -508,7 +552,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn arm_persist(&mut self, env: &Env<'_, F>) {
         let waiting =
             self.send.snd_nxt.before(self.queue.end()) || self.send.fin_is_due(self.queue.end());
-        if !self.scoreboard.is_empty() || !waiting {
+        // What waits for its release time has a timer of its own.
+        if !self.scoreboard.is_empty() || !waiting || self.timers.is_pacing() {
             if self.timers.repair() == Some(Repair::Persist) {
                 self.timers.stop_repair();
             }
@@ -529,6 +574,9 @@ pub(crate) fn transmit_alone(outgoing: &Outgoing, link: &mut impl Link) -> usize
     let parts = TrainParts { header, layers, payload: &[], mss: 1, last: Flags::NONE };
     link.transmit(&Train::new(parts))
 }
+
+/// Transmissions of a round trip that delivery rates are told apart by.
+const SAMPLES_PER_ROUND: u32 = 64;
 
 /// The part of `len` that fills segments.
 const fn whole_segments(len: u32, mss: u32) -> u32 {

@@ -226,6 +226,9 @@ impl Recovery {
             congestion.forget_prior();
             decision.entered = Entered::Repaired;
         }
+        if let Some(lost) = detected.lost_ranges() {
+            congestion.on_lost(&lost);
+        }
         self.reduce(facts, learned, detected, scoreboard, congestion);
         decision
     }
@@ -243,6 +246,9 @@ impl Recovery {
         if detected.lost_bytes > 0 && matches!(self.phase, Phase::Open) {
             self.enter(facts.snd_nxt, flight, congestion);
             decision.entered = Entered::Yes;
+        }
+        if let Some(lost) = detected.lost_ranges() {
+            congestion.on_lost(&lost);
         }
         self.reduce(facts, &Learned::default(), detected, scoreboard, congestion);
         decision

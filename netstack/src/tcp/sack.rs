@@ -109,6 +109,28 @@ pub(crate) struct Detected {
     pub(crate) lost_bytes: u32,
     /// When to look again.
     pub(crate) next: Option<Instant>,
+    /// Separate ranges given up now, and when the last of them was sent.
+    pub(crate) lost: Option<(u32, Instant)>,
+}
+
+/// Ranges that were given up together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LostRanges {
+    /// Their bytes.
+    pub(crate) bytes: u32,
+    /// How many there are.
+    pub(crate) ranges: u32,
+    /// When the last of them was sent; `None` without SACK, where that is not known.
+    pub(crate) sent_at: Option<Instant>,
+}
+
+impl Detected {
+    /// What was given up, if anything was.
+    pub(crate) fn lost_ranges(&self) -> Option<LostRanges> {
+        let Self { lost_bytes: bytes, lost, .. } = *self;
+        let ranges = lost.map_or(1, |(ranges, _)| ranges);
+        (bytes > 0).then_some(LostRanges { bytes, ranges, sent_at: lost.map(|(_, at)| at) })
+    }
 }
 
 /// Everything between SND.UNA and SND.NXT.
@@ -259,7 +281,11 @@ impl Scoreboard {
             if due <= now {
                 entry.mark = Mark::Lost;
                 match entry.sent {
-                    Sent::Once | Sent::Again => detected.lost_bytes += entry.range.len(),
+                    Sent::Once | Sent::Again => {
+                        detected.lost_bytes += entry.range.len();
+                        let (ranges, sent_at) = detected.lost.unwrap_or((0, entry.sent_at));
+                        detected.lost = Some((ranges + 1, sent_at.max(entry.sent_at)));
+                    }
                     Sent::PathProbe => probe_bytes += entry.range.len(),
                 }
             } else {

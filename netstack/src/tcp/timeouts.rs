@@ -28,6 +28,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 }
                 Timer::Keepalive => self.on_keepalive(env),
                 Timer::Deadline => self.finish(env, Signal::Deadline, CloseReason::CloseTimeout),
+                // What waited is sendable again, which is all there is to it.
+                Timer::Pacing => {}
             }
         }
     }

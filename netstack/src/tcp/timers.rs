@@ -29,6 +29,8 @@ pub(crate) enum Timer {
     Keepalive,
     /// The state, or the time without an owner, lasts too long.
     Deadline,
+    /// Something to send has waited for its release time.
+    Pacing,
 }
 
 /// Every deadline of a connection.
@@ -38,12 +40,13 @@ pub(crate) struct TimerTable {
     delayed_ack: Option<Instant>,
     keepalive: Option<Instant>,
     deadline: Option<Instant>,
+    pacing: Option<Instant>,
 }
 
 impl TimerTable {
     /// No timer.
     pub(crate) const NONE: Self =
-        Self { repair: None, delayed_ack: None, keepalive: None, deadline: None };
+        Self { repair: None, delayed_ack: None, keepalive: None, deadline: None, pacing: None };
 
     /// Arms the repair timer, for whatever it was armed before.
     pub(crate) const fn arm_repair(&mut self, repair: Repair, at: Instant) {
@@ -80,6 +83,16 @@ impl TimerTable {
         self.deadline = at;
     }
 
+    /// Arms the timer for a release time, or stops it.
+    pub(crate) const fn set_pacing(&mut self, at: Option<Instant>) {
+        self.pacing = at;
+    }
+
+    /// Whether something to send waits for its release time.
+    pub(crate) const fn is_pacing(&self) -> bool {
+        self.pacing.is_some()
+    }
+
     /// When the deadline is.
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -87,12 +100,13 @@ impl TimerTable {
 
     /// The next timer to fire, and when.
     pub(crate) fn next(&self) -> Option<(Timer, Instant)> {
-        let Self { repair, delayed_ack, keepalive, deadline } = *self;
+        let Self { repair, delayed_ack, keepalive, deadline, pacing } = *self;
         [
             repair.map(|(repair, at)| (Timer::Repair(repair), at)),
             delayed_ack.map(|at| (Timer::DelayedAck, at)),
             keepalive.map(|at| (Timer::Keepalive, at)),
             deadline.map(|at| (Timer::Deadline, at)),
+            pacing.map(|at| (Timer::Pacing, at)),
         ]
         .into_iter()
         .flatten()
@@ -110,6 +124,7 @@ impl TimerTable {
             Timer::DelayedAck => self.delayed_ack = None,
             Timer::Keepalive => self.keepalive = None,
             Timer::Deadline => self.deadline = None,
+            Timer::Pacing => self.pacing = None,
         }
         Some(timer)
     }
@@ -127,6 +142,7 @@ impl Timer {
             Self::DelayedAck => "delayed_ack",
             Self::Keepalive => "keepalive",
             Self::Deadline => "deadline",
+            Self::Pacing => "pacing",
         }
     }
 }

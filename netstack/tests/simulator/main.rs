@@ -6,6 +6,7 @@
 //! stream; and that everything the engines held is back at its baseline when all is over. The hosts and the link are in `netstack/simulator`.
 
 mod baseline;
+mod bbr;
 mod closing;
 mod congestion;
 mod ecn;

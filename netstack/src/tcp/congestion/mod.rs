@@ -6,16 +6,21 @@
 //! [`reno`]. Loss detection and repair (RACK, PRR) are elsewhere and tell this what happened.
 //! All arithmetic is in bytes and integers.
 
+mod bbr;
 mod cubic;
 mod hystart;
 mod reno;
 
+use self::bbr::{Bbr, Start};
 use self::cubic::Cubic;
 use self::hystart::{HyStart, Phase};
 use self::reno::Reno;
+use super::delivery_rate::{Rate, Transmission};
 use super::ecn::EcnBackoff;
+use super::sack::{Delivery, LostRanges};
 use super::seq::SeqNum;
 use crate::time::{Instant, Span};
+use alloc::boxed::Box;
 
 /// How a connection's window grows and shrinks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -25,6 +30,8 @@ pub enum CongestionAlgorithm {
     Cubic,
     /// NewReno. RFC 5681, RFC 6582.
     NewReno,
+    /// BBR, version 3. draft-ietf-ccwg-bbr. It is paced, and wants SACK.
+    Bbr,
 }
 
 /// Whether the window is what limits the sender. RFC 9438 §5.8, RFC 7661 §4.
@@ -55,8 +62,29 @@ pub(crate) struct AckEvent {
     pub(crate) limited: CwndLimited,
 }
 
-/// The window of one connection.
+/// What an acknowledgement says has arrived, in recovery or not, in order or not.
 #[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivered {
+    /// When it came.
+    pub(crate) now: Instant,
+    /// Bytes of which it is news.
+    pub(crate) bytes: u32,
+    /// The one of them that was sent last.
+    pub(crate) delivery: Option<Delivery>,
+    /// The round trip that it measured.
+    pub(crate) rtt: Option<Span>,
+    /// The smoothed round trip.
+    pub(crate) srtt: Option<Span>,
+    /// The smallest round trip.
+    pub(crate) min_rtt: Option<Span>,
+    /// Bytes in flight before it.
+    pub(crate) flight_before: u32,
+    /// Bytes in flight after it, and after what it showed to be lost.
+    pub(crate) in_flight: u32,
+}
+
+/// The window of one connection.
+#[derive(Debug)]
 pub(crate) struct Congestion {
     /// The congestion window in bytes, at least one segment.
     cwnd: u32,
@@ -82,26 +110,29 @@ enum Marked {
 }
 
 /// The algorithm and its state.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Algorithm {
     /// CUBIC.
     Cubic(Cubic),
     /// NewReno.
     Reno(Reno),
+    /// BBR, whose state only those have that use it.
+    Bbr(Box<Bbr>),
 }
 
 impl Algorithm {
     /// The algorithm at the start of a connection.
-    const fn new(algorithm: CongestionAlgorithm) -> Self {
+    fn new(algorithm: CongestionAlgorithm, start: Start) -> Self {
         match algorithm {
             CongestionAlgorithm::Cubic => Self::Cubic(Cubic::new()),
             CongestionAlgorithm::NewReno => Self::Reno(Reno::new()),
+            CongestionAlgorithm::Bbr => Self::Bbr(Box::new(Bbr::new(start))),
         }
     }
 }
 
 /// What an undo brings back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Prior {
     /// The window.
     cwnd: u32,
@@ -125,7 +156,7 @@ impl Congestion {
             ssthresh: SSTHRESH_INITIAL,
             mss,
             hystart: HyStart::new(),
-            algorithm: Algorithm::new(algorithm),
+            algorithm: Algorithm::new(algorithm, Start { cwnd: initial_window(mss), mss }),
             prior: None,
             marked: Marked::No,
         }
@@ -151,22 +182,40 @@ impl Congestion {
         match self.algorithm {
             Algorithm::Cubic(_) => CongestionAlgorithm::Cubic,
             Algorithm::Reno(_) => CongestionAlgorithm::NewReno,
+            Algorithm::Bbr(_) => CongestionAlgorithm::Bbr,
         }
     }
 
     /// Goes on with another algorithm from the window and the threshold that there are.
     pub(crate) fn set_algorithm(&mut self, algorithm: CongestionAlgorithm) {
         if algorithm != self.algorithm() {
-            self.algorithm = Algorithm::new(algorithm);
+            // BBR has no threshold; who takes over from it does not begin with slow start.
+            self.ssthresh = match (algorithm, &self.algorithm) {
+                (CongestionAlgorithm::Bbr, _) => SSTHRESH_INITIAL,
+                (_, Algorithm::Bbr(_)) => self.cwnd,
+                (_, Algorithm::Cubic(_) | Algorithm::Reno(_)) => self.ssthresh,
+            };
+            let start = Start { cwnd: self.cwnd, mss: self.mss };
+            self.algorithm = Algorithm::new(algorithm, start);
             // An undo would bring back the state of the other one.
             self.prior = None;
         }
     }
 
+    /// What the algorithm is at, for `info`.
+    pub(crate) const fn phase_name(&self) -> &'static str {
+        match &self.algorithm {
+            Algorithm::Bbr(bbr) => bbr.state_name(),
+            Algorithm::Cubic(_) | Algorithm::Reno(_) if self.in_slow_start() => "slow_start",
+            Algorithm::Cubic(_) | Algorithm::Reno(_) => "congestion_avoidance",
+        }
+    }
+
     /// The handshake is over and its SYN was lost: the first window is one segment.
     /// RFC 5681 §3.1.
-    pub(crate) const fn after_syn_loss(&mut self) {
+    pub(crate) fn after_syn_loss(&mut self) {
         self.cwnd = self.mss;
+        self.tell_units();
     }
 
     /// The segment size changed (path MTU). The first window follows it while it is unused, so
@@ -178,10 +227,72 @@ impl Congestion {
         }
         self.mss = mss;
         self.cwnd = self.cwnd.max(mss);
+        self.tell_units();
+    }
+
+    /// Tells BBR of a window or a segment size that did not come from it.
+    fn tell_units(&mut self) {
+        if let Algorithm::Bbr(bbr) = &mut self.algorithm {
+            bbr.set_units(Start { cwnd: self.cwnd, mss: self.mss });
+        }
+    }
+
+    /// Does something with BBR, if this is BBR, and takes its window: whether it is.
+    fn with_bbr(&mut self, step: impl FnOnce(&mut Bbr)) -> bool {
+        let Algorithm::Bbr(bbr) = &mut self.algorithm else { return false };
+        step(bbr);
+        self.cwnd = bbr.cwnd_bytes();
+        true
+    }
+
+    /// Whether the algorithm decides on a rate, and must be paced.
+    pub(crate) const fn needs_pacing(&self) -> bool {
+        matches!(self.algorithm, Algorithm::Bbr(_))
+    }
+
+    /// How fast to send; `None` as long as there is nothing to tell it from. Algorithms that have only
+    /// a window get as much more than a window each round trip as Linux gives them: enough for the
+    /// window to be what limits them.
+    pub(crate) fn pacing_rate(&self, srtt: Option<Span>) -> Option<Rate> {
+        if let Algorithm::Bbr(bbr) = &self.algorithm {
+            return bbr.pacing_rate(srtt);
+        }
+        let percent = if self.cwnd < self.ssthresh / 2 { 200 } else { 120 };
+        srtt.map(|srtt| Rate::new(u64::from(self.cwnd), srtt).percent(percent))
+    }
+
+    /// How many windows are worth queueing: one in flight and one to follow. BBR goes on at its rate
+    /// while a loss at SND.UNA is repaired, which may take two round trips.
+    pub(crate) const fn windows_queued(&self) -> usize {
+        if self.needs_pacing() { 4 } else { 2 }
+    }
+
+    /// Data goes out, first or again.
+    pub(crate) fn on_sent(&mut self, sent: Transmission) {
+        self.with_bbr(|bbr| bbr.on_sent(sent));
+    }
+
+    /// The owner has had nothing to send although the window had room.
+    pub(crate) fn on_app_limited(&mut self, in_flight: u32) {
+        self.with_bbr(|bbr| bbr.on_app_limited(in_flight));
+    }
+
+    /// Something has arrived. To be called after losses were looked for.
+    pub(crate) fn on_delivered(&mut self, delivered: &Delivered) {
+        self.with_bbr(|bbr| bbr.on_delivered(delivered));
+    }
+
+    /// Ranges were given up, after [`Congestion::on_loss`] if that began a recovery.
+    pub(crate) fn on_lost(&mut self, lost: &LostRanges) {
+        self.with_bbr(|bbr| bbr.on_lost(lost));
     }
 
     /// New data was acknowledged, outside of recovery.
     pub(crate) fn on_ack(&mut self, ack: &AckEvent) {
+        if self.needs_pacing() {
+            // BBR has taken it with what was delivered.
+            return;
+        }
         if self.in_slow_start() {
             self.grow_in_slow_start(ack);
             return;
@@ -190,6 +301,7 @@ impl Congestion {
         let grown = match &mut self.algorithm {
             Algorithm::Cubic(cubic) => cubic.on_ack(window, ack),
             Algorithm::Reno(reno) => reno.on_ack(window, ack),
+            Algorithm::Bbr(_) => self.cwnd,
         };
         self.cwnd = grown.min(CWND_MAX);
     }
@@ -197,6 +309,9 @@ impl Congestion {
     /// Loss was detected and recovery begins: the threshold comes down, and the window is to
     /// follow it (by PRR, through [`Congestion::set_cwnd`], or at once). RFC 5681 §3.2 (1).
     pub(crate) fn on_loss(&mut self, flight_bytes: u32) {
+        if self.with_bbr(Bbr::on_recovery) {
+            return;
+        }
         self.remember();
         if core::mem::replace(&mut self.marked, Marked::No) == Marked::No {
             self.reduce(flight_bytes);
@@ -206,12 +321,15 @@ impl Congestion {
     /// The peer echoes a router's mark, outside of recovery: the window comes down at once, for there
     /// is nothing to repair. RFC 3168 §6.1.2, RFC 8511 §3.
     pub(crate) fn on_mark(&mut self, flight_bytes: u32, backoff: EcnBackoff) {
+        if self.with_bbr(|bbr| bbr.on_mark(flight_bytes)) {
+            return;
+        }
         let flight = flight_bytes.min(self.cwnd);
         self.reduce(flight);
         if backoff == EcnBackoff::Alternative {
             let tenths_of_2 = match self.algorithm {
                 Algorithm::Cubic(_) => 17,
-                Algorithm::Reno(_) => 16,
+                Algorithm::Reno(_) | Algorithm::Bbr(_) => 16,
             };
             let gentle = u64::from(flight) * tenths_of_2 / 20;
             self.ssthresh = self.ssthresh.max(u32::try_from(gentle).unwrap_or(u32::MAX));
@@ -228,6 +346,9 @@ impl Congestion {
     /// Recovery is over: the window is at the threshold. RFC 6937 §3. Without a threshold (the
     /// reduction was undone meanwhile) it stays.
     pub(crate) fn on_recovered(&mut self) {
+        if self.with_bbr(Bbr::on_recovered) {
+            return;
+        }
         if self.ssthresh != SSTHRESH_INITIAL {
             self.cwnd = self.ssthresh.clamp(self.mss, CWND_MAX);
         }
@@ -235,12 +356,19 @@ impl Congestion {
 
     /// Sets the window during recovery: PRR's decision. At least one segment.
     pub(crate) fn set_cwnd(&mut self, cwnd_bytes: u32) {
+        if self.needs_pacing() {
+            // BBR's window is its model's, in recovery too.
+            return;
+        }
         self.cwnd = cwnd_bytes.clamp(self.mss, CWND_MAX);
     }
 
     /// The retransmission timer expired; once per episode of loss: not when the retransmitted
     /// segment times out again. RFC 5681 §3.1: equation 4, and a window of one segment.
     pub(crate) fn on_rto(&mut self, flight_bytes: u32) {
+        if self.with_bbr(|bbr| bbr.on_rto(flight_bytes)) {
+            return;
+        }
         self.remember();
         self.reduce(flight_bytes);
         if let Algorithm::Cubic(cubic) = &mut self.algorithm {
@@ -251,6 +379,7 @@ impl Congestion {
 
     /// The reduction was for nothing: what held before it holds again. RFC 9438 §4.9.
     pub(crate) fn on_undo(&mut self) {
+        self.with_bbr(Bbr::on_undo);
         if let Some(prior) = self.prior.take() {
             self.cwnd = self.cwnd.max(prior.cwnd);
             self.ssthresh = prior.ssthresh;
@@ -259,14 +388,15 @@ impl Congestion {
     }
 
     /// The episode of loss is over for good: an undo is no longer possible.
-    pub(crate) const fn forget_prior(&mut self) {
+    pub(crate) fn forget_prior(&mut self) {
+        self.with_bbr(Bbr::on_recovered);
         self.prior = None;
     }
 
     /// The connection sends again after `idle` without sending. RFC 2861 §3.2: the window halves
     /// for each timeout of idleness, down to the first one; the threshold remembers.
     pub(crate) fn after_idle(&mut self, idle: Span, rto: Span) {
-        if idle < rto || rto.is_zero() {
+        if idle < rto || rto.is_zero() || self.needs_pacing() {
             return;
         }
         self.ssthresh = self.ssthresh.max(self.cwnd / 4 * 3);
@@ -306,16 +436,23 @@ impl Congestion {
         let ssthresh = match &mut self.algorithm {
             Algorithm::Cubic(cubic) => cubic.on_loss(window, flight_bytes),
             Algorithm::Reno(reno) => reno.on_loss(flight_bytes),
+            Algorithm::Bbr(_) => self.ssthresh,
         };
         self.ssthresh = ssthresh.max(2 * self.mss);
     }
 
     /// Keeps what an undo needs; the first reduction of an episode counts, not one on top of it.
     fn remember(&mut self) {
-        if self.prior.is_none() {
-            let Self { cwnd, ssthresh, algorithm, .. } = *self;
-            self.prior = Some(Prior { cwnd, ssthresh, algorithm });
+        if self.prior.is_some() {
+            return;
         }
+        let algorithm = match &self.algorithm {
+            Algorithm::Cubic(cubic) => Algorithm::Cubic(*cubic),
+            Algorithm::Reno(reno) => Algorithm::Reno(*reno),
+            // It remembers by itself.
+            Algorithm::Bbr(_) => return,
+        };
+        self.prior = Some(Prior { cwnd: self.cwnd, ssthresh: self.ssthresh, algorithm });
     }
 }
 

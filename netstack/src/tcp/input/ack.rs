@@ -6,7 +6,7 @@ use crate::engine::event::CloseReason;
 use crate::engine::payload::{Buffer, Frame};
 use crate::engine::reply::Reply;
 use crate::tcp::accecn::Carries;
-use crate::tcp::congestion::{AckEvent, CwndLimited};
+use crate::tcp::congestion::{AckEvent, CwndLimited, Delivered};
 use crate::tcp::connection::{Env, Step, Tcb};
 use crate::tcp::ecn::Mark;
 use crate::tcp::recovery::{AckFacts, Decision, Entered, Progress, Spurious};
@@ -99,6 +99,16 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             env.counters.duplicate_acks_received += 1;
         }
         let flight = flight_before.max(self.flight_sent);
+        self.congestion.on_delivered(&Delivered {
+            now: env.now,
+            bytes: learned.delivered_bytes,
+            delivery: learned.delivery,
+            rtt: learned.sample.map(|sent_at| env.now - sent_at),
+            srtt: self.rtt.srtt(),
+            min_rtt: self.rtt.min_rtt(),
+            flight_before: flight,
+            in_flight: self.scoreboard.in_flight_bytes(),
+        });
         let news = News { ack, delivered_bytes: learned.delivered_bytes, flight };
         let echo = self.take_echo(env, segment, &news);
         if progress == Progress::Advanced && self.recovery.window_may_grow() && echo == Mark::None {

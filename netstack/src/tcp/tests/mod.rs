@@ -1,10 +1,13 @@
 //! Tests of the transport's parts.
 
 mod assembler;
+mod bbr;
 mod congestion;
 mod cookie;
 mod cubic;
+mod delivery_rate;
 mod isn;
+mod pacing;
 mod rtt;
 mod seq;
 

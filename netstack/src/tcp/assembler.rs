@@ -211,6 +211,13 @@ impl<T> Assembler<T> {
         blocks
     }
 
+    /// The range that holds `seq`.
+    pub(crate) fn holder(&self, seq: SeqNum) -> Option<SackBlock> {
+        let first = self.ranges.partition_point(|range| range.right.before_or_eq(seq));
+        let range = self.ranges.get(first).filter(|range| range.left.before_or_eq(seq))?;
+        Some(SackBlock { left: range.left, right: range.right })
+    }
+
     /// The first part of `block` that is held. RFC 2883 §4.2.3.
     pub(crate) fn overlap(&self, block: SackBlock) -> Option<SackBlock> {
         let first = self.ranges.partition_point(|range| range.right.before_or_eq(block.left));

@@ -366,8 +366,14 @@ impl<F: Frame> Recv<F> {
         };
         let mut blocks = SackBlocks::EMPTY;
         blocks.push(duplicate);
-        for &block in self.assembler.sack_blocks(room - 1).as_slice() {
-            blocks.push(block);
+        // What holds a duplicate ahead of a gap comes second, or its sender would not take the first
+        // block for one. RFC 2883 §4, (4).
+        let holder = self.assembler.holder(duplicate.left).filter(|_| room > 1);
+        holder.into_iter().for_each(|block| blocks.push(block));
+        for &block in self.assembler.sack_blocks(room).as_slice() {
+            if blocks.len() < room && Some(block) != holder {
+                blocks.push(block);
+            }
         }
         blocks
     }

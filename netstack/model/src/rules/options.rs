@@ -138,11 +138,14 @@ impl Connection {
             })?;
         }
         let newest = self.recv.newest.filter(|&(left, _)| left > ack && self.turn.len() <= 1);
-        if let (Some((left, right)), Some(&(start, end))) = (newest, reports.clone().next())
+        // RFC 2883 §4, (4): what holds the duplicate stands before it.
+        let holds = twice.is_some_and(|(left, _)| left >= ack);
+        let mut first = reports.take(1 + usize::from(holds)).peekable();
+        if let (Some((left, right)), Some(_)) = (newest, first.peek())
             && self.is_sure()
             && self.recv.newest_is_kept
         {
-            let first = start <= left && right <= end;
+            let first = first.any(|&(start, end)| start <= left && right <= end);
             court.require(Rule::SackReportsTheNewestFirst, first, || {
                 format!("{left}..{right} came last: {}", segment.line())
             })?;

@@ -54,6 +54,14 @@ fn a_duplicate_above_the_acknowledgment_comes_before_the_block_that_holds_it() {
 }
 
 #[test]
+fn the_block_that_holds_a_duplicate_stands_before_a_newer_one() {
+    let (mut host, peer) = connected(|_| {});
+    answers(&mut host, &peer, &[20, 30, 50]);
+    let expected = std::vec![(30, 40), (20, 40), (70, 80), (50, 60)];
+    assert_eq!(answers(&mut host, &peer, &[30, 70]), [(0, expected)]);
+}
+
+#[test]
 fn only_the_duplicate_part_is_reported() {
     let (mut host, peer) = connected(|_| {});
     answers(&mut host, &peer, &[0]);

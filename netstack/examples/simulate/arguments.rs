@@ -84,6 +84,8 @@ enum Algorithm {
     Cubic,
     /// RFC 6582.
     Newreno,
+    /// Version 3, draft-ietf-ccwg-bbr.
+    Bbr,
 }
 
 /// The names of the other side.
@@ -116,6 +118,7 @@ impl Arguments {
             congestion: match self.algorithm {
                 Algorithm::Cubic => CongestionAlgorithm::Cubic,
                 Algorithm::Newreno => CongestionAlgorithm::NewReno,
+                Algorithm::Bbr => CongestionAlgorithm::Bbr,
             },
             peer: match self.peer {
                 Other::Itself => Peer::Engine,
@@ -162,9 +165,11 @@ pub(crate) fn command_line(scenario: &Scenario) -> String {
     if *family == Family::V6 {
         line += " --ipv6";
     }
-    if *congestion == CongestionAlgorithm::NewReno {
-        line += " --algorithm newreno";
-    }
+    line += match congestion {
+        CongestionAlgorithm::Cubic => "",
+        CongestionAlgorithm::NewReno => " --algorithm newreno",
+        CongestionAlgorithm::Bbr => " --algorithm bbr",
+    };
     if *peer == Peer::Smoltcp {
         line += " --peer smoltcp";
     }

@@ -196,12 +196,13 @@ impl Cable {
     }
 
     /// What is sent from here on takes this long.
-    pub(crate) fn set_delay(&mut self, delay: Span) {
+    pub fn set_delay(&mut self, delay: Span) {
         self.impairments.delay = delay;
     }
 
     /// Frames that a full queue has dropped.
-    pub(crate) fn overflowed(&self) -> u64 {
+    #[must_use]
+    pub const fn overflowed(&self) -> u64 {
         self.overflowed
     }
 

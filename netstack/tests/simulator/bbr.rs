@@ -3,12 +3,10 @@
 use std::cell::Cell;
 
 use netstack::{CongestionAlgorithm, Pacing, Span};
+use netstack_simulator::{
+    Bottleneck, Ending, Family, Impairments, Network, NetworkConfig, Plan, for_seeds,
+};
 
-use crate::app::{Ending, Plan};
-use crate::cable::{Bottleneck, Impairments};
-use crate::for_seeds;
-use crate::host::Family;
-use crate::network::{Network, NetworkConfig};
 use crate::transfer::assert_delivered;
 
 /// 100 Mbit/s, in bytes a millisecond.

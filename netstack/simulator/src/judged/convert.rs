@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use netstack::{Config, ConnectionInfo, Nagle, Span, SynCookies, TcpState, Transmitted};
+use netstack::{
+    Config, CongestionAlgorithm, ConnectionInfo, Nagle, Span, SynCookies, TcpState, Transmitted,
+};
 use netstack_model::{Event, Link, Profile, State, Time, View};
 
 /// A point in time.
@@ -48,7 +50,7 @@ pub(super) fn profile(config: &Config) -> Profile {
             || limits.connections_max < 1_000
             || limits.half_open_max < 1_000
             || limits.out_of_order_ranges_max < 10,
-        paced: false,
+        paced: tcp.congestion == CongestionAlgorithm::Bbr,
     }
 }
 

@@ -81,6 +81,22 @@ fn file_that_is_not_there_is_an_error() {
 }
 
 #[test]
+fn run_does_not_start_with_a_broken_file_and_says_what_check_says() {
+    let site = site();
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/check");
+    let checked = check(&site, &examples.join("key-mismatch.toml"));
+    let output = Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "weir.toml"])
+        .current_dir(site.path())
+        .output()
+        .expect("weir starts");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let problem = checked.lines().next().expect("check says something");
+    assert!(said.contains(problem), "check: {checked}\nrun: {said}");
+}
+
+#[test]
 fn every_verb_has_an_example() {
     for verb in ["run", "check", "demo", "doctor", "conns", "status", "reload"] {
         let output = Command::new(env!("CARGO_BIN_EXE_weir"))

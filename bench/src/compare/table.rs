@@ -34,6 +34,8 @@ pub(super) fn render(
            latencies under such a load would not mean anything, and are left out.\n\
          - On veth the sender's core does the receiver's softirq work too, for both proxies. Therefore\n  \
            CPU is given twice: the proxy's own threads, and everything on both cores.\n\
+         - weir takes partial checksums (`checksum = \"verify-or-partial\"`), as the kernel does on a veth \
+         pair.\n\
          - Failed operations are in the last column; a comparison with any is worth nothing.\n",
         arguments.proxy_core,
         arguments.peer_core,

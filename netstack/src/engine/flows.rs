@@ -8,7 +8,7 @@ use super::event::ListenerId;
 use super::listener::Listener;
 use super::payload::{Buffer, Frame};
 use super::reply::Reply;
-use super::settle::{Entry, Listed, Phase};
+use super::settle::Entry;
 use super::time_wait::{TimeWaitRecord, TimeWaitStep};
 use crate::tcp::connection::Env;
 use crate::tcp::ecn::EcnOffer;
@@ -250,16 +250,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         if let Some(algorithm) = congestion {
             tcb.congestion.set_algorithm(algorithm);
         }
-        let id = self
-            .connections
-            .insert_with(|_| Entry {
-                counted: tcb.state.name(),
-                tcb,
-                timer: None,
-                listed: Listed::No,
-                phase: Phase::Live,
-            })
-            .ok_or(DropReason::ConnectionsFull)?;
+        let id =
+            self.connections.insert_with(|_| Entry::new(tcb)).ok_or(DropReason::ConnectionsFull)?;
         let flow = Flow::Connection(id.slot());
         match place {
             Place::Of(number) => {

@@ -11,6 +11,7 @@ use super::event::ListenerId;
 use super::fifo::{Fifo, Links, Queued};
 use super::interned::Interned;
 use super::slab::Slab;
+use crate::tcp::connection::DEFAULT_MSS;
 use crate::tcp::ecn::EcnOffer;
 use crate::tcp::header::Route;
 use crate::tcp::input::listen::HalfOpen;
@@ -265,6 +266,3 @@ pub(super) fn address(octets: [u8; 16], other: IpAddr) -> IpAddr {
         (IpAddr::V6(_), octets) => IpAddr::from(octets),
     }
 }
-
-/// The MSS of a peer that doesn't say. RFC 9293 §3.7.1.
-const DEFAULT_MSS: u16 = 536;

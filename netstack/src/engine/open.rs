@@ -9,7 +9,7 @@ use super::event::{CloseReason, ConnectError};
 use super::flows::Flow;
 use super::neighbor::Resolution;
 use super::payload::{Buffer, Frame};
-use super::settle::{Entry, Listed, Phase};
+use super::settle::Entry;
 use super::slots::ConnectionId;
 use crate::tcp::connection::{Due, Env, Negotiated, Tcb, TcbParts, TimestampState};
 use crate::tcp::header::Route;
@@ -50,13 +50,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let tcb = self.syn_sent(now, tuple, iss, route);
         let id = self
             .connections
-            .insert_with(|_| Entry {
-                counted: tcb.state.name(),
-                tcb,
-                timer: None,
-                listed: Listed::No,
-                phase: Phase::Live,
-            })
+            .insert_with(|_| Entry::new(tcb))
             .ok_or(ConnectError::TooManyConnections)?;
         if self.add_flow(&tuple, Flow::Connection(id.slot())).is_none() {
             self.connections.remove(id);

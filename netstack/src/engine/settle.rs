@@ -25,6 +25,14 @@ pub(super) struct Entry<F, B> {
     pub(super) phase: Phase,
 }
 
+impl<F: Frame, B: Buffer> Entry<F, B> {
+    /// A connection that begins.
+    pub(super) fn new(tcb: Tcb<F, B>) -> Self {
+        let (counted, timer) = (tcb.state.name(), None);
+        Self { tcb, timer, listed: Listed::No, counted, phase: Phase::Live }
+    }
+}
+
 /// Whether a connection is in the work list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Listed {

@@ -502,7 +502,7 @@ pub(crate) fn window_to_offer(window_max: u32) -> (WindowScale, WindowSize) {
 pub(crate) type Step = Result<(), DropReason>;
 
 /// The MSS of a peer that doesn't say. RFC 9293 §3.7.1.
-const DEFAULT_MSS: u16 = 536;
+pub(crate) const DEFAULT_MSS: u16 = 536;
 /// The smallest MSS that is believed: less makes no progress beside its headers.
 const MSS_MIN: u16 = 88;
 /// Bytes of a TCP header without options.

@@ -14,6 +14,7 @@ use core::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
+use super::connection::DEFAULT_MSS;
 use super::isn::write_tuple;
 use super::segment::FourTuple;
 use super::seq::{SeqNum, WindowScale};
@@ -128,6 +129,3 @@ fn unpack(packed: u8) -> SynOptions {
         timestamps: None,
     }
 }
-
-/// The MSS of a peer that doesn't say. RFC 9293 §3.7.1.
-const DEFAULT_MSS: u16 = 536;

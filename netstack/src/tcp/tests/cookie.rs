@@ -9,7 +9,7 @@ use crate::tcp::segment::{FourTuple, Options};
 use crate::tcp::seq::{SeqNum, WindowScale};
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SackPermitted, SynOptions, Timestamps};
-use crate::{DropReason, Event, Instant, Span, SynCookies, TcpState};
+use crate::{DropReason, Instant, Span, SynCookies, TcpState};
 
 const TUPLE: FourTuple = FourTuple { local: SERVER, remote: PEER };
 
@@ -161,14 +161,7 @@ fn data_and_fin_may_come_with_the_answer() {
     cookie(&mut host, &mut peer);
     peer.flags = Flags::ACK | Flags::FIN;
     host.receive(peer.frame(b"hello"));
-    let (id, listener) = (host.only(), host.listener);
-    assert_eq!(
-        host.take_events(),
-        [Event::Accepted { id, listener }, Event::Readable { id }, Event::PeerFinished { id }]
-    );
-    assert_eq!(host.state(), TcpState::CloseWait);
-    assert_eq!(host.read(id), b"hello");
-    assert!(host.engine.recv_finished(id));
+    host.assert_accepted_with(b"hello");
 }
 
 #[test]

@@ -183,6 +183,18 @@ impl Host {
         })
     }
 
+    /// Asserts that a connection was accepted by a segment with `payload` and a FIN, and reads it.
+    pub(super) fn assert_accepted_with(&mut self, payload: &[u8]) {
+        let (id, listener) = (self.only(), self.listener);
+        assert_eq!(
+            self.take_events(),
+            [Event::Accepted { id, listener }, Event::Readable { id }, Event::PeerFinished { id }]
+        );
+        assert_eq!(self.state(), TcpState::CloseWait);
+        assert_eq!(self.read(id), payload);
+        assert!(self.engine.recv_finished(id));
+    }
+
     /// Asserts that nothing is held but what every engine holds.
     pub(super) fn assert_baseline(&self) {
         let held = self.engine.held();

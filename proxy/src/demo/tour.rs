@@ -136,8 +136,10 @@ impl Tour<'_> {
         let mut command = self.network.client.command("curl");
         command.args(self.curl(site, EDGE_V4, &url));
         let download = Child::spawn(command, Output::Discard)?;
+        // The workers copy their counters to the metrics now and then, not at each change.
         wait_until(SHOW_LIMIT, "the slow download to show up", || {
-            self.connections().is_ok_and(|shown| shown.contains("established"))
+            let is_shown = |text: Result<String, _>| text.is_ok_and(|it| it.contains("established"));
+            is_shown(self.connections()) && is_shown(self.metrics("weir_tcp_connections{"))
         })?;
         Ok(download)
     }

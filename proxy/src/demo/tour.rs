@@ -138,7 +138,8 @@ impl Tour<'_> {
         let download = Child::spawn(command, Output::Discard)?;
         // The workers copy their counters to the metrics now and then, not at each change.
         wait_until(SHOW_LIMIT, "the slow download to show up", || {
-            let is_shown = |text: Result<String, _>| text.is_ok_and(|it| it.contains("established"));
+            let is_shown =
+                |text: Result<String, _>| text.is_ok_and(|it| it.contains("established"));
             is_shown(self.connections()) && is_shown(self.metrics("weir_tcp_connections{"))
         })?;
         Ok(download)

@@ -1,0 +1,217 @@
+//! Loss detection and repair: RACK-TLP (RFC 8985), duplicate ACKs, PRR (RFC 6937).
+
+mod detection;
+mod facts;
+mod prr;
+mod tail_probe;
+mod undo;
+
+pub(crate) use facts::{AckFacts, Decision, Entered, Path, Progress, Reports, Spurious};
+
+use self::detection::Patience;
+use self::prr::Prr;
+use self::tail_probe::Probe;
+use super::congestion::Congestion;
+use super::sack::{Delivery, Detected, Learned, Reordered, Scoreboard};
+use super::send_buffer::SeqRange;
+use super::seq::SeqNum;
+use crate::time::Span;
+
+/// What the repair of one connection knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recovery {
+    phase: Phase,
+    /// RACK.segment: the delivered segment that was sent last.
+    delivery: Option<Delivery>,
+    /// RACK.rtt: the round trip of that segment.
+    rtt: Span,
+    /// Whether the network was ever seen to reorder.
+    reordered: Reordered,
+    /// Duplicate ACKs since SND.UNA moved.
+    dup_acks: u8,
+    /// How much patience reordering is worth.
+    patience: Patience,
+    /// The tail loss probe, until it is known what became of it.
+    probe: Option<Probe>,
+    /// TSval of the first segment that this recovery sent again, until an ACK tells whether it
+    /// was needed.
+    first_again: Option<u32>,
+}
+
+/// Whether losses are being repaired.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// No loss is known.
+    Open,
+    /// Fast recovery up to `end`.
+    Fast { end: SeqNum, prr: Prr },
+    /// After a timeout with SND.UNA at `start`, up to `end`.
+    Timeout { start: SeqNum, end: SeqNum },
+}
+
+impl Recovery {
+    /// Nothing was lost yet.
+    pub(crate) const fn new() -> Self {
+        Self {
+            phase: Phase::Open,
+            delivery: None,
+            rtt: Span::ZERO,
+            reordered: Reordered::No,
+            dup_acks: 0,
+            patience: Patience { quarters: 1, recoveries: 0, round_end: None },
+            probe: None,
+            first_again: None,
+        }
+    }
+
+    /// Whether losses are being repaired.
+    pub(crate) const fn is_active(&self) -> bool {
+        match self.phase {
+            Phase::Open => false,
+            Phase::Fast { .. } | Phase::Timeout { .. } => true,
+        }
+    }
+
+    /// Whether the window grows with ACKs now: outside of recovery, and in slow start after a
+    /// timeout.
+    pub(crate) const fn window_may_grow(&self) -> bool {
+        match self.phase {
+            Phase::Open | Phase::Timeout { .. } => true,
+            Phase::Fast { .. } => false,
+        }
+    }
+
+    /// Duplicate ACKs since SND.UNA moved: each is a segment that left the network.
+    pub(crate) const fn dup_acks(&self) -> u8 {
+        self.dup_acks
+    }
+
+    /// Takes what an acknowledgment told: finds losses, enters and leaves recovery.
+    pub(crate) fn on_ack(
+        &mut self,
+        facts: &AckFacts,
+        learned: &Learned,
+        scoreboard: &mut Scoreboard,
+        congestion: &mut Congestion,
+    ) -> Decision {
+        let before_loss = scoreboard.in_flight_bytes();
+        self.note_delivery(facts, learned);
+        match facts.progress {
+            Progress::Advanced => self.dup_acks = 0,
+            Progress::Duplicate => self.dup_acks = self.dup_acks.saturating_add(1),
+            Progress::Repeated | Progress::Neither => {}
+        }
+        self.note_duplicate(facts);
+        self.leave_if_done(facts, congestion);
+        let detected = match facts.spurious {
+            Spurious::No => self.detect(facts, scoreboard),
+            // It would give up again what has just been taken back.
+            Spurious::Yes => Detected::default(),
+        };
+        let mut decision = Decision { entered: Entered::No, look_again: detected.next };
+        if detected.lost_bytes > 0 && matches!(self.phase, Phase::Open) {
+            let flight = before_loss + learned.delivered_bytes;
+            self.enter(facts.snd_nxt, flight, congestion);
+            decision.entered = Entered::Yes;
+        }
+        if self.probe_repaired(facts) {
+            congestion.on_loss(before_loss + learned.delivered_bytes);
+            congestion.on_recovered();
+            congestion.forget_prior();
+            decision.entered = Entered::Repaired;
+        }
+        if let Some(lost) = detected.lost_ranges() {
+            congestion.on_lost(&lost);
+        }
+        self.reduce(facts, learned, detected, scoreboard, congestion);
+        decision
+    }
+
+    /// The end of the reordering window: looks for losses again.
+    pub(crate) fn on_reordering_timeout(
+        &mut self,
+        facts: &AckFacts,
+        scoreboard: &mut Scoreboard,
+        congestion: &mut Congestion,
+    ) -> Decision {
+        let flight = scoreboard.in_flight_bytes();
+        let detected = self.detect(facts, scoreboard);
+        let mut decision = Decision { entered: Entered::No, look_again: detected.next };
+        if detected.lost_bytes > 0 && matches!(self.phase, Phase::Open) {
+            self.enter(facts.snd_nxt, flight, congestion);
+            decision.entered = Entered::Yes;
+        }
+        if let Some(lost) = detected.lost_ranges() {
+            congestion.on_lost(&lost);
+        }
+        self.reduce(facts, &Learned::default(), detected, scoreboard, congestion);
+        decision
+    }
+
+    /// The retransmission timeout with `unacked` between SND.UNA and SND.NXT: everything in flight
+    /// is given up, slow start begins. The same data again is no new loss: RFC 5681 §3.1.
+    pub(crate) fn on_rto(
+        &mut self,
+        unacked: SeqRange,
+        scoreboard: &mut Scoreboard,
+        congestion: &mut Congestion,
+    ) {
+        let SeqRange { start, end } = unacked;
+        let first = match self.phase {
+            Phase::Timeout { start: before, .. } if before == start => {
+                congestion.set_cwnd(0);
+                false
+            }
+            Phase::Timeout { .. } => {
+                // What the timeout before reduced was needed.
+                congestion.forget_prior();
+                true
+            }
+            Phase::Open | Phase::Fast { .. } => true,
+        };
+        if first {
+            let flight = scoreboard.in_flight_bytes() + scoreboard.lost_bytes();
+            congestion.on_rto(flight);
+        }
+        scoreboard.lose_all();
+        self.phase = Phase::Timeout { start, end };
+        if first {
+            self.first_again = None;
+        }
+        self.dup_acks = 0;
+        self.probe = None;
+    }
+
+    /// `bytes` went out, first or again.
+    pub(crate) const fn on_sent(&mut self, bytes: u32) {
+        if let Phase::Fast { prr, .. } = &mut self.phase {
+            prr.out = prr.out.saturating_add(bytes);
+        }
+    }
+
+    fn enter(&mut self, end: SeqNum, flight: u32, congestion: &mut Congestion) {
+        congestion.on_loss(flight);
+        let prr = Prr { delivered: 0, out: 0, flight: flight.max(1) };
+        self.phase = Phase::Fast { end, prr };
+        self.first_again = None;
+        // Its loss is repaired and answered for now.
+        self.probe = None;
+    }
+
+    fn leave_if_done(&mut self, facts: &AckFacts, congestion: &mut Congestion) {
+        match self.phase {
+            Phase::Fast { end, .. } if facts.snd_una.after_or_eq(end) => {
+                congestion.on_recovered();
+                congestion.forget_prior();
+                self.phase = Phase::Open;
+                self.patience.recovered();
+            }
+            Phase::Timeout { end, .. } if facts.snd_una.after_or_eq(end) => {
+                congestion.forget_prior();
+                self.phase = Phase::Open;
+                self.patience.recovered();
+            }
+            Phase::Open | Phase::Fast { .. } | Phase::Timeout { .. } => {}
+        }
+    }
+}

@@ -27,6 +27,7 @@ pub(crate) mod input;
 pub(crate) mod invariants;
 pub(crate) mod isn;
 pub(crate) mod output;
+pub(crate) mod owner;
 pub(crate) mod pacing;
 pub(crate) mod pmtud;
 pub(crate) mod recovery;

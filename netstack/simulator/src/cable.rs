@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use netstack::{Instant, Link, Span, Train};
 
+use crate::counts::Counts;
 use crate::forge::forged;
 use crate::icmp::packet_too_big;
 use crate::random::Random;
@@ -30,10 +31,21 @@ pub struct Impairments {
     pub delay: Span,
     /// What the way may take longer, without overtaking.
     pub jitter: Span,
+    /// Whether routers' errors get through.
+    pub icmp_errors: IcmpErrors,
     /// The smallest MTU on the way, if it is not the link's.
     pub strait: Option<Strait>,
     /// The narrowest place, if there is one.
     pub bottleneck: Option<Bottleneck>,
+}
+
+/// What becomes of ICMP errors on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IcmpErrors {
+    /// They get through.
+    Pass,
+    /// They are filtered, as many firewalls do.
+    Filtered,
 }
 
 /// A place that takes only short packets.
@@ -77,6 +89,7 @@ impl Impairments {
         busy: 0,
         delay: Span::from_millis(5),
         jitter: Span::ZERO,
+        icmp_errors: IcmpErrors::Pass,
         strait: None,
         bottleneck: None,
     };
@@ -94,6 +107,7 @@ impl Impairments {
             busy: up_to(300),
             delay: Span::from_micros(20 + up_to(60_000)),
             jitter: Span::from_micros(up_to(5_000)),
+            icmp_errors: IcmpErrors::Pass,
             strait: None,
             bottleneck: None,
         }
@@ -115,8 +129,7 @@ pub struct Cable {
     impairments: Impairments,
     random: Random,
     flying: BinaryHeap<Reverse<Flying>>,
-    /// Frames taken so far.
-    frames: u64,
+    counts: Counts,
     /// When the last frame that was not reordered arrives.
     last_arrival: Instant,
     /// When the bottleneck is free.
@@ -131,10 +144,6 @@ pub struct Cable {
     longest_frame: usize,
     /// Answers of routers on the way, for the sender.
     answers: Vec<Vec<u8>>,
-    /// Frames that were marked.
-    marked: u64,
-    /// Frames that found a full queue.
-    overflowed: u64,
     /// A hash of every frame that was taken.
     digest: u64,
     /// The frames that were taken since the last look, where somebody looks.
@@ -148,7 +157,7 @@ impl Cable {
             impairments,
             random,
             flying: BinaryHeap::new(),
-            frames: 0,
+            counts: Counts::default(),
             last_arrival: Instant::ORIGIN,
             free_at: Instant::ORIGIN,
             now: Instant::ORIGIN,
@@ -156,8 +165,6 @@ impl Cable {
             first_segment: None,
             longest_frame: 0,
             answers: Vec::new(),
-            marked: 0,
-            overflowed: 0,
             digest: 0,
             watched: None,
         }
@@ -200,10 +207,15 @@ impl Cable {
         self.impairments.delay = delay;
     }
 
-    /// Frames that a full queue has dropped.
+    /// What became of the frames so far.
     #[must_use]
-    pub const fn overflowed(&self) -> u64 {
-        self.overflowed
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What is sent from here on meets this.
+    pub fn set_impairments(&mut self, impairments: Impairments) {
+        self.impairments = impairments;
     }
 
     /// When the next frame arrives.
@@ -216,22 +228,24 @@ impl Cable {
         if self.next_arrival()? > now {
             return None;
         }
-        self.flying.pop().map(|Reverse(frame)| frame.bytes)
+        let Reverse(frame) = self.flying.pop()?;
+        self.counts.arrived += 1;
+        Some(frame.bytes)
+    }
+
+    /// Notes that the last frame that arrived was not taken.
+    pub fn count_refused(&mut self) {
+        self.counts.refused += 1;
     }
 
     /// Frames that were put on the cable, lost ones included.
     pub fn frames(&self) -> u64 {
-        self.frames
+        self.counts.taken
     }
 
     /// Bytes of the longest frame that was put on the cable.
     pub fn longest_frame(&self) -> usize {
         self.longest_frame
-    }
-
-    /// Frames that were marked.
-    pub fn marked(&self) -> u64 {
-        self.marked
     }
 
     /// A hash of every frame that was put on the cable, in order.
@@ -261,23 +275,30 @@ impl Cable {
         if let Some(watched) = &mut self.watched {
             watched.push(bytes.clone());
         }
-        self.frames += 1;
+        self.counts.taken += 1;
         self.longest_frame = self.longest_frame.max(bytes.len());
         for byte in &bytes {
             self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
         }
         // ARP and neighbour discovery ask three times only: their loss is no test of TCP.
         let lost = is_tcp(&bytes) && self.random.chance(self.impairments.loss);
-        if !lost && !self.cut {
+        if lost || self.cut {
+            self.counts.lost += 1;
+        } else {
             self.put(bytes);
         }
     }
 
     /// Puts a frame on the cable.
     fn put(&mut self, mut bytes: Vec<u8>) {
+        if self.impairments.icmp_errors == IcmpErrors::Filtered && is_icmp_error(&bytes) {
+            self.counts.filtered += 1;
+            return;
+        }
         if let Some(Strait { mtu, refusal }) = self.impairments.strait
             && bytes.len() > 14 + usize::from(mtu)
         {
+            self.counts.too_long += 1;
             if refusal == Refusal::Told {
                 self.answers.push(packet_too_big(&bytes, mtu));
             }
@@ -285,15 +306,16 @@ impl Cable {
         }
         let waiting = self.waiting_bytes();
         let Some(departure) = self.pass_bottleneck(bytes.len() as u64) else {
-            self.overflowed += 1;
+            self.counts.overflowed += 1;
             return;
         };
         let Impairments { marking, bottleneck, .. } = self.impairments;
         let is_long = bottleneck.is_some_and(|narrow| waiting > narrow.marks_above_bytes);
         if (is_long || (marking > 0 && self.random.chance(marking))) && mark(&mut bytes) {
-            self.marked += 1;
+            self.counts.marked += 1;
         }
         if self.random.chance(self.impairments.duplication) {
+            self.counts.duplicated += 1;
             self.fly(departure, bytes.clone());
         }
         if self.random.chance(self.impairments.forgery)
@@ -327,17 +349,19 @@ impl Cable {
         // ARP has no checksum, and the Ethernet header's is not modelled: those stay whole.
         let is_ip = bytes.get(12..14) != Some(&[8, 6]);
         if is_ip && self.random.chance(corruption) {
+            self.counts.corrupted += 1;
             let at = self.random.within(14..bytes.len() as u64);
             bytes[usize::try_from(at).expect("below a length")] ^= 1 << self.random.within(0..8);
         }
         let jitter = Span::from_nanos(self.random.within(0..jitter.as_nanos() + 1));
         let arrival = if self.random.chance(reordering) {
+            self.counts.reordered += 1;
             departure + delay + jitter + Span::from_nanos(self.random.within(0..10_000_000))
         } else {
             self.last_arrival = self.last_arrival.max(departure + delay + jitter);
             self.last_arrival
         };
-        self.flying.push(Reverse(Flying { arrival, number: self.frames, bytes }));
+        self.flying.push(Reverse(Flying { arrival, number: self.counts.taken, bytes }));
     }
 }
 
@@ -347,6 +371,19 @@ fn is_tcp(frame: &[u8]) -> bool {
         Some([0x08, 0x00]) => frame.get(23) == Some(&6),
         Some([0x86, 0xdd]) => frame.get(20) == Some(&6),
         Some(_) | None => false,
+    }
+}
+
+/// Whether a frame holds an ICMP or ICMPv6 error.
+fn is_icmp_error(frame: &[u8]) -> bool {
+    match (frame.get(12..14), frame.get(20), frame.get(23)) {
+        // Unreachable, source quench, redirect, time exceeded, parameter problem. RFC 792.
+        (Some([0x08, 0x00]), _, Some(1)) => {
+            matches!(frame.get(34), Some(3 | 4 | 5 | 11 | 12))
+        }
+        // Types below 128 are errors. RFC 4443 §2.1.
+        (Some([0x86, 0xdd]), Some(58), _) => frame.get(54).is_some_and(|kind| *kind < 128),
+        _ => false,
     }
 }
 

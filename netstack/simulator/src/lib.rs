@@ -11,6 +11,7 @@
 mod app;
 mod cable;
 mod capture;
+mod counts;
 mod forge;
 mod host;
 mod icmp;
@@ -26,8 +27,9 @@ mod smoltcp;
 mod units;
 
 pub use app::{App, Ending, Outcome, Plan, Reader, Trust, octet};
-pub use cable::{Bottleneck, Cable, Impairments, Refusal, Strait};
+pub use cable::{Bottleneck, Cable, IcmpErrors, Impairments, Refusal, Strait};
 pub use capture::Capture;
+pub use counts::Counts;
 pub use forge::{fill_checksum, forged};
 pub use host::{Family, Host, HostConfig, PORT, Ports};
 pub use judge::{Call, Judge, Step};

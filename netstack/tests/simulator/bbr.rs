@@ -169,7 +169,7 @@ fn a_queue_of_one_round_trip_drops_less_of_a_paced_sender() {
             let mut network = config.build(random);
             network.connect(Family::V4, bulk());
             network.run_for(Span::from_secs(5));
-            let dropped = network.cables[0].overflowed();
+            let dropped = network.cables[0].counts().overflowed;
             end(network);
             dropped
         });

@@ -45,7 +45,7 @@ fn a_queue_that_marks_is_filled_without_loss() {
             assert!(taken < 2_900, "{taken} ms for 3 MB at 1250 B/ms");
             let outcomes = network.finish();
             assert_delivered(&outcomes, plans);
-            let marked = network.cables[0].marked();
+            let marked = network.cables[0].counts().marked;
             assert_eq!(network.hosts[1].engine.counters().ecn_marks_received, marked);
             let counters = network.hosts[0].engine.counters();
             assert_eq!(counters.bytes_retransmitted, 0, "marks came before loss");
@@ -91,6 +91,6 @@ fn who_is_not_asked_sends_nothing_that_can_be_marked() {
         let mut network = config.build(random);
         network.connect(Family::V4, plans[0]);
         network.finish();
-        assert_eq!([0, 1].map(|side| network.cables[side].marked()), [0, 0]);
+        assert_eq!([0, 1].map(|side| network.cables[side].counts().marked), [0, 0]);
     });
 }

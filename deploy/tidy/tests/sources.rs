@@ -70,6 +70,7 @@ fn crates_without_unsafe_forbid_it() {
         "netstack/simulator",
         "metrics",
         "hosts",
+        "hosts/forwarder",
         "proxy/tls",
         "deploy/tidy",
     ] {

@@ -214,6 +214,17 @@ impl Host {
         });
     }
 
+    /// Ends our direction of every connection, whatever its plan.
+    pub fn shut_down_all(&mut self, now: Instant) {
+        let now = self.clock(now);
+        let Self { engine, apps, watch, .. } = self;
+        for (id, app) in apps.values_mut() {
+            app.shut_down = true;
+            engine.shutdown(now, *id);
+            watch.call(now, Call::Shutdown(*id), engine);
+        }
+    }
+
     /// What has become so far of connections that live.
     pub fn living(&self) -> impl Iterator<Item = &Outcome> {
         self.apps.values().map(|(_, app)| &app.outcome)

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::court::{Court, Judged};
 use crate::rule::Rule;
+use crate::rules::Episode;
 use crate::segment::{Flags, Segment, Stamps, Time};
 use crate::seq::{Bounds, Line, Place, Ranges};
 use crate::state::{State, States};
@@ -80,6 +81,8 @@ pub(crate) struct SendSide {
     pub(crate) given_up_until: Option<Time>,
     /// The end of what was out when a loss was repaired: until SND.UNA is there, holes are filled.
     pub(crate) recover: Option<Place>,
+    /// The latest episode of repair.
+    pub(crate) episode: Option<Episode>,
     /// The latest sending of anything that is known to have arrived.
     pub(crate) delivered_at: Option<Time>,
     /// The least timeout that the host showed since SND.UNA moved.
@@ -394,6 +397,7 @@ impl SendSide {
             timeout_at: None,
             given_up_until: None,
             recover: None,
+            episode: None,
             delivered_at: None,
             rto_least: None,
             fresh: 0,

@@ -237,6 +237,10 @@ rules! {
     FlightFitsTheCongestionWindow => "rfc5681-3.1-flight-fits-cwnd",
     /// The congestion window grows by what has arrived at most.
     WindowGrowsByWhatArrived => "rfc3465-2.1-cwnd-growth",
+    /// New text goes out ahead of what a timeout gave up: two segments, after the first answer.
+    NewTextTestsATimeout => "rfc5682-2.1-new-text-tests-timeout",
+    /// The window comes back when the repair was for nothing.
+    NeedlessRepairIsTakenBack => "rfc4015-3-needless-repair-taken-back",
     /// The user hears of the peer's FIN once it was taken.
     EndOfStreamIsTold => "rfc9293-3.10.7.4-eighth-user-told",
     /// The user hears of a connection once it is open.

@@ -91,6 +91,8 @@ pub(crate) struct Learned {
     pub(crate) sample: Option<Instant>,
     /// A range below one that was reported before, sent once, has arrived after it.
     pub(crate) reordered: Reordered,
+    /// Where the first of the delivered ranges that were sent once starts.
+    pub(crate) original: Option<SeqNum>,
 }
 
 /// When a range in flight counts as lost.
@@ -158,6 +160,11 @@ impl Scoreboard {
             fack: start,
             new_fack: start,
         }
+    }
+
+    /// Behind the highest byte that is known to have arrived.
+    pub(crate) const fn highest_held(&self) -> SeqNum {
+        self.new_fack
     }
 
     /// Bytes that are believed to be in the network: RFC 6675's pipe.
@@ -474,6 +481,8 @@ impl Learned {
         let delivery = Delivery { sent_at, end: range.end, sent };
         self.delivery = Some(delivery.latest(self.delivery));
         if sent != Sent::Again {
+            self.original =
+                Some(self.original.map_or(range.start, |start| start.earliest(range.start)));
             self.sample = Some(self.sample.map_or(sent_at, |sample| sample.max(sent_at)));
             if range.end.before(fack) {
                 self.reordered = Reordered::Yes;

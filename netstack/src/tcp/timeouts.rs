@@ -1,7 +1,7 @@
 //! What a connection does when one of its timers fires, and when they are armed.
 
 use super::connection::{Due, Env, Tcb};
-use super::recovery::{Entered, Progress};
+use super::recovery::{Entered, Progress, Test};
 use super::sack::Mark;
 use super::state::Signal;
 use super::timers::{Repair, Timer};
@@ -67,14 +67,16 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return;
         }
         env.counters.retransmits_timeout += 1;
+        let mut test = if self.options.timestamps.is_some() { Test::Leave } else { Test::Try };
         if self.scoreboard.first_mark() == Some(Mark::Sacked) {
             // The peer reported it and yet asks for it: it has thrown it away.
             self.scoreboard.renege();
+            test = Test::Leave;
         }
         self.rtt.back_off();
         self.suspect_black_hole(env);
         let unacked = self.send.unacked();
-        self.recovery.on_rto(unacked, &mut self.scoreboard, &mut self.congestion);
+        self.recovery.on_rto(unacked, test, &mut self.scoreboard, &mut self.congestion);
         self.ecn.on_reduced(self.send.snd_nxt);
         self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
     }

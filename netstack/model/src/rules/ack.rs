@@ -74,6 +74,7 @@ impl Connection {
 
     /// What an acknowledgment within the range does.
     fn take_ack(&mut self, court: &mut Court<'_>, segment: &Segment, facts: Facts, ack: Place) {
+        self.doubt(segment, ack);
         let una = self.send.una;
         let news = ack > una.min;
         if news {

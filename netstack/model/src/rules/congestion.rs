@@ -58,6 +58,9 @@ impl Connection {
         let arrived = i64::from(view.snd_una.wrapping_sub(before.snd_una));
         let reported: i64 = self.send.sacked.iter().map(|(left, right)| right - left).sum();
         let by = arrived.max(view.mss) + reported + view.mss;
+        if view.cwnd > before.cwnd + by {
+            self.window_came_back(court, before, view)?;
+        }
         let most = before.cwnd.max(self.send.cwnd_most) + by;
         court.require(Rule::WindowGrowsByWhatArrived, view.cwnd <= most, || {
             format!("from {} to {} by an ACK of {arrived} octets", before.cwnd, view.cwnd)

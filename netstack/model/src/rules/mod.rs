@@ -13,10 +13,13 @@ mod retransmit;
 mod sender;
 mod sequence;
 mod shown;
+mod spurious;
 mod text;
 mod time_wait;
 mod timeouts;
 mod window;
+
+pub(crate) use spurious::Episode;
 
 /// Whether something happens to a received segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

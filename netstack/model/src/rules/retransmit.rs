@@ -33,7 +33,7 @@ impl Connection {
             })?;
             if let Some(rule) = reason {
                 court.allow(rule);
-                self.note_reason(court, rule, piece);
+                self.note_reason(court, segment, rule, piece);
             }
         }
         self.book_again(court.at, start, end);
@@ -89,9 +89,10 @@ impl Connection {
         shown.max(profile.rto_min)
     }
 
-    fn note_reason(&mut self, court: &Court<'_>, rule: Rule, piece: Sent) {
+    fn note_reason(&mut self, court: &Court<'_>, segment: &Segment, rule: Rule, piece: Sent) {
         match rule {
             Rule::TimeoutRepeats => {
+                self.episode(segment, Some(court.at));
                 self.send.given_up_until = Some(court.at);
                 self.send.timeout_at = Some(court.at);
                 self.send.moved_at = court.at;
@@ -99,6 +100,7 @@ impl Connection {
                 self.send.recover = Some(self.send.max);
             }
             Rule::SackRepairs | Rule::ThreeDuplicatesRepair | Rule::RackRepairs => {
+                self.episode(segment, None);
                 self.send.recover = Some(self.send.max);
             }
             // The rest of it follows in another segment.

@@ -134,6 +134,7 @@ impl Connection {
             self.send.moved_at = court.at;
             self.send.rto_least = self.view.map(|view| view.rto);
         }
+        self.new_text_after_timeout(court, end - start)?;
         let at = court.at;
         self.send.sent.push(Sent { start, end, first: at, last: at, times: 1 });
         self.send.max = end;

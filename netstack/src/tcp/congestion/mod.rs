@@ -387,6 +387,11 @@ impl Congestion {
         }
     }
 
+    /// What was out when the timer expired is acknowledged.
+    pub(crate) fn on_timeout_recovered(&mut self) {
+        self.with_bbr(Bbr::on_recovered);
+    }
+
     /// The episode of loss is over for good: an undo is no longer possible.
     pub(crate) fn forget_prior(&mut self) {
         self.with_bbr(Bbr::on_recovered);

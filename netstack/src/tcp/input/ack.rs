@@ -89,11 +89,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.take_rtt(env, segment, &learned, progress);
         let mut facts = self.ack_facts(env, progress);
         facts.duplicate = duplicate;
-        if progress == Progress::Advanced {
-            facts.spurious = self.undo_if_spurious(env, segment);
-        }
+        facts.spurious = self.undo_if_spurious(env, segment, &facts, &learned);
         let decision =
             self.recovery.on_ack(&facts, &learned, &mut self.scoreboard, &mut self.congestion);
+        if progress == Progress::Advanced && self.recovery.may_test() {
+            self.recovery.begin_test(self.fresh_for_test(env));
+        }
         self.judge_path_probe(env);
         if progress == Progress::Duplicate {
             env.counters.duplicate_acks_received += 1;
@@ -138,10 +139,22 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     }
 
     /// Takes back a recovery that this ACK shows to have been for nothing.
-    fn undo_if_spurious(&mut self, env: &mut Env<'_, F>, segment: &Segment) -> Spurious {
-        let echo = segment.timestamps().map(|timestamps| timestamps.echo);
-        let undone =
-            self.recovery.undo_if_spurious(echo, &mut self.scoreboard, &mut self.congestion);
+    fn undo_if_spurious(
+        &mut self,
+        env: &mut Env<'_, F>,
+        segment: &Segment,
+        facts: &AckFacts,
+        learned: &Learned,
+    ) -> Spurious {
+        let of_new_data = facts.progress == Progress::Advanced;
+        let timestamps = segment.timestamps().filter(|_| of_new_data);
+        let undone = self.recovery.undo_if_spurious(
+            facts,
+            learned,
+            timestamps.map(|timestamps| timestamps.echo),
+            &mut self.scoreboard,
+            &mut self.congestion,
+        );
         if undone == Spurious::Yes {
             env.counters.recoveries_undone += 1;
             self.ecn.on_undo();
@@ -194,6 +207,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         env.counters.ecn_echoes_received += u64::from(marks);
         if !self.recovery.is_active() && self.ecn.may_reduce(self.send.snd_una) {
             env.counters.ecn_reductions += 1;
+            // An undo would take this back as well.
+            self.recovery.forget_repeats(&mut self.congestion);
             self.congestion.on_mark(news.flight, env.config.ecn_backoff);
             self.ecn.on_reduced(self.send.snd_nxt);
         }

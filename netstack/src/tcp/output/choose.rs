@@ -21,6 +21,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         let room = self.congestion.cwnd_bytes().saturating_sub(pipe);
         let train_max = pace.map_or_else(|| self.train_max(env), Pace::quantum);
+        if let Some(end) = self.recovery.fresh_end() {
+            let room = self.send.snd_nxt.distance_to(end);
+            return if room > 0 { self.plan_first(env, room, train_max) } else { None };
+        }
         if let Some(lost) = self.scoreboard.next_lost() {
             let len = lost.len().min(whole_segments(room.min(train_max), mss));
             let len = if len == 0 && pipe == 0 { lost.len().min(mss) } else { len };
@@ -55,6 +59,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let with_fin = self.send.fin == OurFin::Queued && len == unsent && usable > len;
         let range = SeqRange { start, end: start + len + u32::from(with_fin) };
         Some(Plan { range, pass: Pass::First })
+    }
+
+    /// The new data that tells whether a timeout was spurious: two segments. RFC 5682 §2.1, 2b.
+    pub(in crate::tcp) fn fresh_for_test(&self, env: &Env<'_, F>) -> Option<SeqRange> {
+        let two = 2 * u32::from(self.mss);
+        self.plan_first(env, two, two).map(|plan| plan.range)
     }
 
     /// The longest train.

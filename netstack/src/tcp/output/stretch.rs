@@ -119,10 +119,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 self.scoreboard.sent_again(range, env.now);
                 self.stats.bytes_retransmitted += bytes;
                 self.stats.retransmits += 1;
-                if tells {
-                    let ts_value = self.timestamps(env.now).map(|timestamps| timestamps.value);
-                    self.recovery.on_sent_again(ts_value);
-                }
+                let timestamps = self.timestamps(env.now).filter(|_| tells);
+                let ts_value = timestamps.map(|timestamps| timestamps.value);
+                self.recovery.on_sent_again(range.len(), ts_value);
                 env.counters.bytes_retransmitted += bytes;
                 env.counters.retransmits_recovery += u64::from(pass == Pass::Again);
             }

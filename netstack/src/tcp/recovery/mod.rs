@@ -2,15 +2,19 @@
 
 mod detection;
 mod facts;
+mod forward;
 mod prr;
 mod tail_probe;
 mod undo;
 
 pub(crate) use facts::{AckFacts, Decision, Entered, Path, Progress, Reports, Spurious};
+pub(crate) use forward::Test;
 
 use self::detection::Patience;
+use self::forward::Forward;
 use self::prr::Prr;
 use self::tail_probe::Probe;
+use self::undo::{Echo, Repeats};
 use super::congestion::Congestion;
 use super::sack::{Delivery, Detected, Learned, Reordered, Scoreboard};
 use super::send_buffer::SeqRange;
@@ -33,9 +37,10 @@ pub(crate) struct Recovery {
     patience: Patience,
     /// The tail loss probe, until it is known what became of it.
     probe: Option<Probe>,
-    /// TSval of the first segment that this recovery sent again, until an ACK tells whether it
-    /// was needed.
-    first_again: Option<u32>,
+    /// What an echo can tell of this episode.
+    echo: Echo,
+    /// What this episode sent again, or the one that is just over.
+    repeats: Option<Repeats>,
 }
 
 /// Whether losses are being repaired.
@@ -46,7 +51,7 @@ enum Phase {
     /// Fast recovery up to `end`.
     Fast { end: SeqNum, prr: Prr },
     /// After a timeout with SND.UNA at `start`, up to `end`.
-    Timeout { start: SeqNum, end: SeqNum },
+    Timeout { start: SeqNum, end: SeqNum, forward: Forward },
 }
 
 impl Recovery {
@@ -60,7 +65,8 @@ impl Recovery {
             dup_acks: 0,
             patience: Patience { quarters: 1, recoveries: 0, round_end: None },
             probe: None,
-            first_again: None,
+            echo: Echo::Unsent,
+            repeats: None,
         }
     }
 
@@ -102,6 +108,7 @@ impl Recovery {
             Progress::Repeated | Progress::Neither => {}
         }
         self.note_duplicate(facts);
+        self.settle_repeats(facts, congestion);
         self.leave_if_done(facts, congestion);
         let detected = match facts.spurious {
             Spurious::No => self.detect(facts, scoreboard),
@@ -111,10 +118,11 @@ impl Recovery {
         let mut decision = Decision { entered: Entered::No, look_again: detected.next };
         if detected.lost_bytes > 0 && matches!(self.phase, Phase::Open) {
             let flight = before_loss + learned.delivered_bytes;
-            self.enter(facts.snd_nxt, flight, congestion);
+            self.enter(facts, flight, congestion);
             decision.entered = Entered::Yes;
         }
         if self.probe_repaired(facts) {
+            self.forget_repeats(congestion);
             congestion.on_loss(before_loss + learned.delivered_bytes);
             congestion.on_recovered();
             congestion.forget_prior();
@@ -138,7 +146,7 @@ impl Recovery {
         let detected = self.detect(facts, scoreboard);
         let mut decision = Decision { entered: Entered::No, look_again: detected.next };
         if detected.lost_bytes > 0 && matches!(self.phase, Phase::Open) {
-            self.enter(facts.snd_nxt, flight, congestion);
+            self.enter(facts, flight, congestion);
             decision.entered = Entered::Yes;
         }
         if let Some(lost) = detected.lost_ranges() {
@@ -153,10 +161,16 @@ impl Recovery {
     pub(crate) fn on_rto(
         &mut self,
         unacked: SeqRange,
+        test: Test,
         scoreboard: &mut Scoreboard,
         congestion: &mut Congestion,
     ) {
         let SeqRange { start, end } = unacked;
+        let forward = match (self.phase, test) {
+            (Phase::Open | Phase::Fast { .. }, Test::Try) => Forward::Repeated,
+            // RFC 5682 §2.1, step 1: not a timeout within the repair of another.
+            (Phase::Timeout { .. }, Test::Try) | (_, Test::Leave) => Forward::Off,
+        };
         let first = match self.phase {
             Phase::Timeout { start: before, .. } if before == start => {
                 congestion.set_cwnd(0);
@@ -164,19 +178,20 @@ impl Recovery {
             }
             Phase::Timeout { .. } => {
                 // What the timeout before reduced was needed.
-                congestion.forget_prior();
+                self.forget_repeats(congestion);
                 true
             }
             Phase::Open | Phase::Fast { .. } => true,
         };
         if first {
+            self.begin_repeats(unacked, congestion);
             let flight = scoreboard.in_flight_bytes() + scoreboard.lost_bytes();
             congestion.on_rto(flight);
         }
         scoreboard.lose_all();
-        self.phase = Phase::Timeout { start, end };
+        self.phase = Phase::Timeout { start, end, forward };
         if first {
-            self.first_again = None;
+            self.echo = Echo::Unsent;
         }
         self.dup_acks = 0;
         self.probe = None;
@@ -189,29 +204,30 @@ impl Recovery {
         }
     }
 
-    fn enter(&mut self, end: SeqNum, flight: u32, congestion: &mut Congestion) {
+    fn enter(&mut self, facts: &AckFacts, flight: u32, congestion: &mut Congestion) {
+        let AckFacts { snd_una: start, snd_nxt: end, .. } = *facts;
+        self.begin_repeats(SeqRange { start, end }, congestion);
         congestion.on_loss(flight);
         let prr = Prr { delivered: 0, out: 0, flight: flight.max(1) };
         self.phase = Phase::Fast { end, prr };
-        self.first_again = None;
+        self.echo = Echo::Unsent;
         // Its loss is repaired and answered for now.
         self.probe = None;
     }
 
     fn leave_if_done(&mut self, facts: &AckFacts, congestion: &mut Congestion) {
         match self.phase {
-            Phase::Fast { end, .. } if facts.snd_una.after_or_eq(end) => {
-                congestion.on_recovered();
-                congestion.forget_prior();
-                self.phase = Phase::Open;
-                self.patience.recovered();
-            }
+            Phase::Fast { end, .. } if facts.snd_una.after_or_eq(end) => congestion.on_recovered(),
             Phase::Timeout { end, .. } if facts.snd_una.after_or_eq(end) => {
-                congestion.forget_prior();
-                self.phase = Phase::Open;
-                self.patience.recovered();
+                congestion.on_timeout_recovered();
             }
-            Phase::Open | Phase::Fast { .. } | Phase::Timeout { .. } => {}
+            Phase::Open | Phase::Fast { .. } | Phase::Timeout { .. } => return,
+        }
+        self.phase = Phase::Open;
+        self.patience.recovered();
+        match facts.reports {
+            Reports::Sack => self.end_repeats(facts),
+            Reports::DuplicateAcks => self.forget_repeats(congestion),
         }
     }
 }

@@ -316,3 +316,27 @@ fn a_loss_is_told_too() {
     assert!(fresh[0].flags.contains(Flags::CWR));
     assert!(!fresh[1].flags.contains(Flags::CWR));
 }
+
+#[test]
+fn a_mark_after_a_recovery_is_not_taken_back_with_it() {
+    for ece in [Flags::NONE, Flags::ECE] {
+        let (mut host, mut peer, id) = connected(|_| {});
+        send(&mut host, id, 10);
+        host.now += ROUND_TRIP;
+        let (first, end) = (peer.ack, peer.ack + 10 * 1_460);
+        peer.sack.sack.push(SackBlock { left: first + 1_460, right: end });
+        host.receive(peer.frame(&[]));
+        assert_eq!(host.segments().len(), 1, "the first again");
+        assert_eq!(send(&mut host, id, 4).len(), 4);
+        // All arrive, and of the new ones one was marked; the first has arrived twice.
+        host.now += ROUND_TRIP;
+        peer.sack = Default::default();
+        peer.ack = end;
+        host.receive(peer.frame(&[]));
+        peer.ack += 1_460;
+        host.receive(peer.flagged(Flags::ACK | ece));
+        peer.sack.sack.push(SackBlock { left: first, right: first + 1_460 });
+        host.receive(peer.frame(&[]));
+        assert_eq!(host.engine.counters().recoveries_undone, u64::from(ece == Flags::NONE));
+    }
+}

@@ -24,6 +24,7 @@ mod dsack;
 mod ecn;
 mod receive;
 mod recovery;
+mod spurious;
 mod window;
 
 mod icmp;

@@ -8,7 +8,10 @@ use crate::wire::tcp_options::{SackBlock, SackPermitted, Timestamps};
 use crate::{CloseReason, ConnectionId, Instant, Span};
 
 /// A server that has `segments` whole segments in flight, half a round trip ago.
-fn in_flight(segments: usize, change: impl FnOnce(&mut Peer)) -> (Host, Peer, ConnectionId) {
+pub(super) fn in_flight(
+    segments: usize,
+    change: impl FnOnce(&mut Peer),
+) -> (Host, Peer, ConnectionId) {
     let mut host = Host::new();
     let mut peer = Peer::new();
     change(&mut peer);
@@ -23,12 +26,13 @@ fn in_flight(segments: usize, change: impl FnOnce(&mut Peer)) -> (Host, Peer, Co
 }
 
 /// The peer reports the segments `first..last` after SND.UNA.
-fn report(peer: &mut Peer, first: u32, last: u32) {
+pub(super) fn report(peer: &mut Peer, first: u32, last: u32) {
     let (left, right) = (peer.ack + first * 1_460, peer.ack + last * 1_460);
     peer.sack.sack.push(SackBlock { left, right });
 }
 
-fn sequence_numbers(host: &mut Host) -> std::vec::Vec<SeqNum> {
+/// Where what goes out now begins.
+pub(super) fn sequence_numbers(host: &mut Host) -> std::vec::Vec<SeqNum> {
     host.segments().iter().map(|(segment, _)| segment.seq).collect()
 }
 

@@ -3,7 +3,8 @@
 //!
 //! A [`Host`] is a named network namespace, so that `ip netns exec` reaches it from a shell while it
 //! lives. A [`Pair`] is the cable between two hosts. A [`Child`] is a process that can't outlive its
-//! owner, [`Nginx`] a web server with files of its own, [`Loss`] a rule that drops packets.
+//! owner, [`Nginx`] a web server with files of its own, [`Loss`] a rule that drops packets, [`Count`]
+//! one that counts them.
 //!
 //! Nothing stays behind: every one of them undoes itself when it is dropped (a panic included), a
 //! thread does the same on SIGINT, SIGTERM and SIGHUP (see [`leave_signals_to_caller`]), and what a
@@ -27,23 +28,27 @@
 #![forbid(unsafe_code)]
 
 mod child;
+mod count;
 mod error;
 mod host;
 mod loss;
 mod nginx;
 mod on_exit;
 mod pair;
+mod rule;
 mod stale;
 mod tool;
 mod wait;
 
 pub use child::{Child, Output};
+pub use count::Count;
 pub use error::HostError;
 pub use host::Host;
-pub use loss::{Hook, Loss, PerMille};
+pub use loss::{Loss, PerMille};
 pub use nginx::{Nginx, NginxConfig};
 pub use on_exit::{clean_up, leave_signals_to_caller};
 pub use pair::{Offloads, Pair, PairConfig};
+pub use rule::Hook;
 pub use stale::sweep_stale;
 pub use wait::wait_until;
 

@@ -1,29 +1,13 @@
 //! Packets dropped at random, by nftables at one end of a cable.
 //!
-//! Frames that XDP redirects never reach nftables, so a rule sits at the end that has no XDP program:
-//! at ingress for what comes from weir, at egress for what goes to it. A sender's kernel would notice
-//! a drop at egress and not take it for loss, so those packets are led to a cable that ends nowhere. Turn segmentation offloads off
-//! ([`Offloads::WithoutSegmentation`](crate::Offloads)), else one drop takes up to 64 kB.
+//! A sender's kernel would notice a drop at egress and not take it for loss, so those packets are led
+//! to a cable that ends nowhere. Turn segmentation offloads off ([`Offloads::WithoutSegmentation`]),
+//! else one drop takes up to 64 kB.
+//!
+//! [`Offloads::WithoutSegmentation`]: crate::Offloads::WithoutSegmentation
 
-use crate::{Host, HostError};
-
-/// Where on a device a rule sits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Hook {
-    /// What the device receives.
-    Ingress,
-    /// What it sends.
-    Egress,
-}
-
-impl Hook {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Ingress => "ingress",
-            Self::Egress => "egress",
-        }
-    }
-}
+use crate::rule::{Rule, Text};
+use crate::{Hook, Host, HostError};
 
 /// A share of packets in thousandths, 0 to 1000.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,10 +29,7 @@ const NOWHERE: [&str; 2] = ["nowhere0", "nowhere1"];
 
 /// A rule that drops packets on one device of a host. Dropping it takes the rule away.
 #[derive(Debug)]
-pub struct Loss<'a> {
-    host: &'a Host,
-    table: String,
-}
+pub struct Loss<'a>(Rule<'a>);
 
 impl<'a> Loss<'a> {
     /// Drops `share` of the packets that pass `hook` of `device` and match `matching`, an nftables
@@ -70,23 +51,12 @@ impl<'a> Loss<'a> {
                 format!("fwd to \"{}\"", NOWHERE[0])
             }
         };
-        let hook = hook.name();
-        let table = format!("weir_loss_{device}_{hook}").replace(['.', '-'], "_");
-        let chance = match share {
-            PerMille::ALL => String::new(),
-            PerMille(share) => format!("numgen random mod 1000 < {share}"),
+        let matching = match share {
+            PerMille::ALL => matching.to_owned(),
+            PerMille(share) => format!("{matching} numgen random mod 1000 < {share}"),
         };
-        let rules = format!(
-            "create table netdev {table}\n\
-             table netdev {table} {{\n\
-             counter dropped {{ }}\n\
-             chain drop_some {{\n\
-             type filter hook {hook} device \"{device}\" priority 0; policy accept;\n\
-             {matching} {chance} counter name dropped {verdict}\n\
-             }}\n}}\n"
-        );
-        host.run_with_input("nft", &["-f", "-"], &rules)?;
-        Ok(Self { host, table })
+        let text = Text { kind: "loss", priority: 0, matching: &matching, verdict: &verdict };
+        Ok(Self(Rule::new(host, device, hook, &text)?))
     }
 
     /// Packets dropped so far.
@@ -94,19 +64,7 @@ impl<'a> Loss<'a> {
     /// # Errors
     /// `nft` refuses, for example because the namespace is gone.
     pub fn dropped(&self) -> Result<u64, HostError> {
-        let listing =
-            self.host.run("nft", &["list", "counter", "netdev", &self.table, "dropped"])?;
-        parse_packets(&listing).ok_or_else(|| HostError::Io {
-            what: format!("packets in {}", listing.trim()),
-            source: std::io::ErrorKind::InvalidData.into(),
-        })
-    }
-}
-
-impl Drop for Loss<'_> {
-    fn drop(&mut self) {
-        // Gone with its namespace in any case.
-        drop(self.host.run("nft", &["delete", "table", "netdev", &self.table]));
+        self.0.packets()
     }
 }
 
@@ -122,9 +80,4 @@ fn make_nowhere(host: &Host) -> Result<(), HostError> {
         host.ip(&["link", "set", "dev", device, "addrgenmode", "none", "up"])?;
     }
     Ok(())
-}
-
-fn parse_packets(listing: &str) -> Option<u64> {
-    let mut words = listing.split_whitespace().skip_while(|&word| word != "packets");
-    words.nth(1)?.parse().ok()
 }

@@ -1,13 +1,14 @@
 //! Two hosts and the cable between them.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use hosts::{
-    Child, Hook, Host, HostError, Loss, Offloads, Output, Pair, PairConfig, PerMille, Signal,
-    wait_until,
+    Child, Count, Hook, Host, HostError, Loss, Offloads, Output, Pair, PairConfig, PerMille,
+    Signal, wait_until,
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -126,6 +127,21 @@ fn hosts_of_one_hint_have_different_names() -> Result<(), HostError> {
     let two = Host::new("same")?;
     assert_ne!(one.name(), two.name());
     assert!(exists(one.name()) && exists(two.name()));
+    Ok(())
+}
+
+#[test]
+fn count_sees_resets_of_both_families() -> Result<(), HostError> {
+    let Wired { left, right: _right, _cable } = wired("count", &PairConfig::default())?;
+    let resets = Count::new(&left, "eth0", Hook::Ingress, "tcp flags & rst == rst")?;
+    for (count, address) in [(1, "192.0.2.2:1"), (2, "[2001:db8::2]:1")] {
+        let address: SocketAddr = address.parse().expect("an address");
+        let refused = left.enter(|| TcpStream::connect_timeout(&address, SOON))?;
+        assert_eq!(refused.expect_err("nobody listens").kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(resets.packets()?, count);
+    }
+    left.run("ping", &["-c1", "-W5", "192.0.2.2"])?;
+    assert_eq!(resets.packets()?, 2, "nothing else");
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A [`Host`] is a named network namespace, so that `ip netns exec` reaches it from a shell while it
 //! lives. A [`Pair`] is the cable between two hosts. A [`Child`] is a process that can't outlive its
-//! owner, [`Nginx`] a web server with files of its own, [`Loss`] a rule that drops packets, [`Count`]
+//! owner, [`Nginx`] a web server with files of its own in a [`Folder`], [`Loss`] a rule that drops packets, [`Count`]
 //! one that counts them.
 //!
 //! Nothing stays behind: every one of them undoes itself when it is dropped (a panic included), a
@@ -30,6 +30,7 @@
 mod child;
 mod count;
 mod error;
+mod folder;
 mod host;
 mod loss;
 mod nginx;
@@ -43,6 +44,7 @@ mod wait;
 pub use child::{Child, Output};
 pub use count::Count;
 pub use error::HostError;
+pub use folder::Folder;
 pub use host::Host;
 pub use loss::{Loss, PerMille};
 pub use nginx::{Nginx, NginxConfig};

@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use tempfile::TempDir;
-
-use crate::on_exit::{Duty, Entry};
-use crate::{Child, Host, HostError, Output, Signal, tool, wait_until};
+use crate::{Child, Folder, Host, HostError, Output, Signal, tool, wait_until};
 
 /// How long a start may take.
 const START_LIMIT: Duration = Duration::from_secs(10);
@@ -50,8 +47,7 @@ impl Default for NginxConfig {
 pub struct Nginx {
     // Fields are dropped in order: first the process, then its files.
     child: Child,
-    _entry: Entry,
-    directory: TempDir,
+    directory: Folder,
 }
 
 impl Nginx {
@@ -92,18 +88,14 @@ impl Nginx {
 
     fn start_by(mut command: Command, config: &NginxConfig) -> Result<Self, HostError> {
         tool::find("nginx")?;
-        let directory = tempfile::Builder::new()
-            .prefix("weir-nginx-")
-            .tempdir()
-            .map_err(|source| HostError::io("make a temporary directory", source))?;
-        let entry = Entry::new(Duty::Directory(directory.path().to_owned()));
+        let directory = Folder::new("weir-nginx-")?;
         let file = directory.path().join("nginx.conf");
         fs::write(&file, render(config, directory.path()))
             .map_err(|source| HostError::io(format!("write {}", file.display()), source))?;
 
         command.arg("-p").arg(directory.path()).arg("-c").arg(&file).args(["-e", "stderr"]);
         let child = Child::spawn(command, Output::Capture)?;
-        let mut nginx = Self { child, _entry: entry, directory };
+        let mut nginx = Self { child, directory };
         nginx.wait_until_it_listens()?;
         Ok(nginx)
     }

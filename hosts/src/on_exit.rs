@@ -60,20 +60,21 @@ impl Drop for Entry {
 /// owns. For callers that end without running destructors (`std::process::exit`).
 pub fn clean_up() {
     let duties = std::mem::take(&mut lock().duties);
-    // Processes hold namespaces and write to directories: they go first.
-    let mut rest = Vec::new();
+    // Processes hold namespaces, and what runs in those writes to directories: these go last.
+    let mut directories = Vec::new();
+    let mut namespaces = Vec::new();
     for duty in duties.into_values() {
         match duty {
             Duty::Process(pidfd) => drop(pidfd_send_signal(pidfd, Signal::KILL)),
-            other => rest.push(other),
+            Duty::Namespace(name) => namespaces.push(name),
+            Duty::Directory(path) => directories.push(path),
         }
     }
-    for duty in rest {
-        match duty {
-            Duty::Namespace(name) => drop(stale::remove_namespace(&name)),
-            Duty::Directory(path) => drop(fs::remove_dir_all(path)),
-            Duty::Process(_) => {}
-        }
+    for name in namespaces {
+        drop(stale::remove_namespace(&name));
+    }
+    for path in directories {
+        drop(fs::remove_dir_all(path));
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use hosts::HostError;
+use hosts::{Folder, HostError};
 
 use self::certificates::{Authority, CertificateError};
 use self::network::Network;
@@ -40,7 +40,7 @@ pub(crate) enum DemoError {
     Certificate(CertificateError),
     /// A file of the demo can't be written.
     Write(PathBuf, io::Error),
-    /// Something of this process itself: its own program file, a temporary folder.
+    /// Something of this process itself.
     Own(&'static str, io::Error),
     /// weir ended, or did not become ready; what it said.
     Weir(String),
@@ -58,10 +58,7 @@ pub(crate) enum DemoError {
 /// # Errors
 /// [`DemoError`] says which step failed and why.
 pub(crate) fn run(options: &Options) -> Result<(), DemoError> {
-    let folder = tempfile::Builder::new()
-        .prefix("weir-demo-")
-        .tempdir()
-        .map_err(|error| DemoError::Own("a temporary folder", error))?;
+    let folder = Folder::new("weir-demo-")?;
     say("Two hosts and a cable between them (network namespaces, veth) ...");
     let network = Network::new()?;
     say("A certificate authority and three certificates ...");

@@ -114,6 +114,8 @@ impl<S: StableDeref<Target = [u8]> + 'static> Ring<S> {
         } else {
             NoDelay::BySystemCall
         };
+        let no_iowait = kernel.wait_flags.contains(EnterFlags::NO_IOWAIT);
+        tracing::info!(?no_delay, no_iowait, "io_uring is open");
         let pool = BufferPool::new(&config.pool)?;
         let provided = provide(&kernel, &pool, &config.pool)?;
         let wake = std::sync::Arc::new(WakeState::new()?);

@@ -1,5 +1,5 @@
-//! The commented example of the repository, deploy/weir.toml, is right: as it stands, and with every
-//! setting that it shows in a comment.
+//! The configurations that the repository shows are right: the commented example, deploy/weir.toml,
+//! as it stands and with every setting that it shows in a comment; and the one in the README.
 
 use std::fs;
 use std::path::Path;
@@ -7,8 +7,17 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// A folder with `configuration` and the certificates that the example names.
-fn site(configuration: &str) -> TempDir {
+/// Where the certificates' keys are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keys {
+    /// Behind the certificate, in its file.
+    Behind,
+    /// In files of their own.
+    Apart,
+}
+
+/// A folder with `configuration` and the certificates that the examples name.
+fn site(configuration: &str, keys: Keys) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     fs::create_dir(folder.path().join("certs")).expect("a folder");
     fs::write(folder.path().join("weir.toml"), configuration).expect("a file");
@@ -22,15 +31,20 @@ fn site(configuration: &str) -> TempDir {
         let write = |ending: &str, text: String| {
             fs::write(format!("{}.{ending}", file.display()), text).expect("a file");
         };
-        write("pem", signed.cert.pem());
-        write("key", signed.signing_key.serialize_pem());
+        let (chain, key) = (signed.cert.pem(), signed.signing_key.serialize_pem());
+        if keys == Keys::Behind {
+            write("pem", chain + &key);
+        } else {
+            write("pem", chain);
+            write("key", key);
+        }
     }
     folder
 }
 
 #[track_caller]
-fn accepted(configuration: &str) {
-    let site = site(configuration);
+fn accepted(configuration: &str, keys: Keys) {
+    let site = site(configuration, keys);
     let mut weir = Command::new(env!("CARGO_BIN_EXE_weir"));
     let output = weir.args(["check", "weir.toml"]).current_dir(site.path()).output();
     let output = output.expect("weir starts");
@@ -40,9 +54,8 @@ fn accepted(configuration: &str) {
 
 #[test]
 fn example_is_accepted_with_and_without_what_is_commented_out() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/weir.toml");
-    let example = fs::read_to_string(file).expect("the example");
-    accepted(&example);
+    let example = read("deploy/weir.toml");
+    accepted(&example, Keys::Apart);
 
     let mut uncommented = 0;
     let all: String = example
@@ -56,7 +69,22 @@ fn example_is_accepted_with_and_without_what_is_commented_out() {
         })
         .collect();
     assert!(uncommented > 20, "{uncommented} settings in comments");
-    accepted(&all);
+    accepted(&all, Keys::Apart);
+}
+
+#[test]
+fn configuration_in_the_readme_is_accepted() {
+    let readme = read("README.md");
+    let (_, behind) = readme.split_once("```toml\n").expect("a configuration");
+    let (configuration, rest) = behind.split_once("```").expect("its end");
+    assert!(!rest.contains("```toml"), "there is another");
+    accepted(configuration, Keys::Behind);
+}
+
+/// A file of the repository.
+fn read(name: &str) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+    fs::read_to_string(file).expect("the file")
 }
 
 /// Is this `key = value`, and not a sentence?

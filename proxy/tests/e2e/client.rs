@@ -93,7 +93,7 @@ pub(crate) fn finish(stream: &mut Stream) -> io::Result<()> {
 }
 
 /// Sends a request's head; its body is the caller's.
-pub(crate) fn request(stream: &mut Stream, line: &str, body_bytes: u64) -> io::Result<()> {
+pub(crate) fn request(stream: &mut impl Write, line: &str, body_bytes: u64) -> io::Result<()> {
     write!(
         stream,
         "{line} HTTP/1.1\r\nHost: www.example\r\nContent-Length: {body_bytes}\r\nConnection: close\r\n\r\n"
@@ -102,7 +102,7 @@ pub(crate) fn request(stream: &mut Stream, line: &str, body_bytes: u64) -> io::R
 }
 
 /// Reads an answer's head and returns the body, which ends with the connection.
-pub(crate) fn answer(stream: &mut Stream) -> io::Result<impl Read> {
+pub(crate) fn answer(stream: &mut impl Read) -> io::Result<impl Read> {
     let mut reader = BufReader::with_capacity(64 << 10, stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;

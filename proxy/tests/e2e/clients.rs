@@ -2,13 +2,13 @@
 
 use std::env;
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use hosts::{HostError, Nginx};
-use rustls::{ALL_VERSIONS, ClientConnection, NamedGroup, StreamOwned, version};
+use rustls::{ALL_VERSIONS, ClientConnection, NamedGroup, StreamOwned, SupportedProtocolVersion};
 
-use crate::edge::{CLIENT_DEVICE, Edge, Plan, V4, nginx};
-use crate::openssl::s_client;
+use crate::edge::{ADDRESSES, CLIENT_DEVICE, Edge, Plan, nginx};
+use crate::openssl::{s_client, s_client_to};
 use crate::tls;
 
 /// One server of each protocol, as nginx 1.22 has them: its port for HTTP/2 without TLS takes
@@ -41,6 +41,9 @@ fn start_with_server(plan: &Plan) -> (Edge, Nginx) {
     (edge, server)
 }
 
+/// What the newest clients agree on.
+const MLKEM: &str = "version=\"1.3\",resumption=\"full\",group=\"X25519MLKEM768\"";
+
 /// Handshakes that ended well, by version, resumption and group.
 fn handshakes(labels: &str) -> String {
     format!("weir_tls_handshakes_total{{listener=\"https\",{labels}")
@@ -50,10 +53,15 @@ fn handshakes(labels: &str) -> String {
 fn curl_reaches_the_pool_of_the_protocol_that_it_speaks() {
     let edge = Edge::start(&both_protocols());
     let _servers = nginx(&edge.host, &SERVERS);
-    for (option, answer) in
-        [("--http1.1", "one HTTP/1.1"), ("--http2", "two HTTP/2.0"), ("--no-alpn", "one HTTP/1.1")]
-    {
-        assert_eq!(edge.curl(&[option, "https://www.example/"]).expect(option), answer);
+    for address in ADDRESSES {
+        for (option, answer) in [
+            ("--http1.1", "one HTTP/1.1"),
+            ("--http2", "two HTTP/2.0"),
+            ("--no-alpn", "one HTTP/1.1"),
+        ] {
+            let said = edge.curl(&["--resolve", &resolve(address), option, "https://www.example/"]);
+            assert_eq!(said.expect(option), answer, "{address}");
+        }
     }
 }
 
@@ -71,16 +79,22 @@ fn a_client_with_another_protocol_alone_is_refused() {
 #[test]
 fn openssl_speaks_both_versions_and_resumes_in_both() {
     let (edge, _server) = start_with_server(&Plan::default());
-    for (option, name, label) in [("-tls1_2", "TLSv1.2", "1.2"), ("-tls1_3", "TLSv1.3", "1.3")] {
-        let file = edge.path(label).display().to_string();
-        let first = s_client(&edge, &[option, "-servername", "www.example", "-sess_out", &file]);
-        assert!(first.contains(&format!("New, {name}")) && first.contains("hello"), "{first}");
-        let second = s_client(&edge, &[option, "-servername", "www.example", "-sess_in", &file]);
-        assert!(second.contains(&format!("Reused, {name}")), "{second}");
-        assert!(second.contains("hello"), "{second}");
-        for resumption in ["full", "resumed"] {
-            let labels = format!("version=\"{label}\",resumption=\"{resumption}\"");
-            edge.wait_for_count(&handshakes(&labels), 1);
+    for (count, address) in (1..).zip(ADDRESSES) {
+        for (option, name, label) in [("-tls1_2", "TLSv1.2", "1.2"), ("-tls1_3", "TLSv1.3", "1.3")]
+        {
+            let file = edge.path(label).display().to_string();
+            let s_client = |session: &str| {
+                s_client_to(&edge, address, &[option, "-servername", "www.example", session, &file])
+            };
+            let first = s_client("-sess_out");
+            assert!(first.contains(&format!("New, {name}")) && first.contains("hello"), "{first}");
+            let second = s_client("-sess_in");
+            assert!(second.contains(&format!("Reused, {name}")), "{second}");
+            assert!(second.contains("hello"), "{second}");
+            for resumption in ["full", "resumed"] {
+                let labels = format!("version=\"{label}\",resumption=\"{resumption}\"");
+                edge.wait_for_count(&handshakes(&labels), count);
+            }
         }
     }
 }
@@ -106,15 +120,15 @@ fn a_ticket_is_worthless_under_another_virtual_host() {
 #[test]
 fn rustls_agrees_on_x25519mlkem768() {
     let (edge, _server) = start_with_server(&Plan::default());
-    let mut stream = tls::connect(&edge, "www.example");
-    let answer = tls::get(&mut stream).expect("an answer");
-    assert!(answer.ends_with("hello"), "{answer}");
-    let group = stream.conn.negotiated_key_exchange_group().expect("a key exchange").name();
-    assert_eq!(group, NamedGroup::X25519MLKEM768);
-    edge.wait_for_count(
-        &handshakes("version=\"1.3\",resumption=\"full\",group=\"X25519MLKEM768\""),
-        1,
-    );
+    for (count, address) in (1..).zip(ADDRESSES) {
+        let client = tls::client(&edge, "www.example", ALL_VERSIONS);
+        let mut stream = StreamOwned::new(client, tls::socket(&edge, address));
+        let answer = tls::get(&mut stream).expect("an answer");
+        assert!(answer.ends_with("hello"), "{answer}");
+        let group = stream.conn.negotiated_key_exchange_group().expect("a key exchange").name();
+        assert_eq!(group, NamedGroup::X25519MLKEM768);
+        edge.wait_for_count(&handshakes(MLKEM), count);
+    }
 }
 
 #[test]
@@ -137,27 +151,27 @@ with requests.Session(impersonate='chrome131', trust_env=False, curl_options=opt
     let edge = Edge::start(&both_protocols());
     let _servers = nginx(&edge.host, &SERVERS);
     let ca = edge.ca().display().to_string();
-    let resolve = format!("www.example:443:{V4}");
-    let answer = edge.client.run(&python, &["-c", VISIT, &ca, &resolve]).expect("Python's answer");
-    assert_eq!(answer, "200 two HTTP/2.0\n");
-    edge.wait_for_count(
-        &handshakes("version=\"1.3\",resumption=\"full\",group=\"X25519MLKEM768\""),
-        1,
-    );
+    for (count, address) in (1..).zip(ADDRESSES) {
+        let answer = edge.client.run(&python, &["-c", VISIT, &ca, &resolve(address)]);
+        assert_eq!(answer.expect("Python's answer"), "200 two HTTP/2.0\n", "{address}");
+        edge.wait_for_count(&handshakes(MLKEM), count);
+    }
 }
 
 #[test]
 fn a_hello_may_come_in_single_bytes() {
     let (edge, _server) = start_with_server(&Plan::default());
     // So many segments may be under way at once that none has to wait and grow.
-    let route = ["route", "change", "192.0.2.0/24", "dev", CLIENT_DEVICE, "src", "192.0.2.2"];
-    edge.client.ip(&[&route[..], &["initcwnd", "10000"]].concat()).expect("a route");
+    for route in [["192.0.2.0/24", "src", "192.0.2.2"], ["2001:db8::/64", "metric", "256"]] {
+        let change = [&["route", "change"], &route[..], &["dev", CLIENT_DEVICE]].concat();
+        edge.client.ip(&[&change[..], &["initcwnd", "10000"]].concat()).expect("a route");
+    }
     let segments = "weir_tcp_segments_total{direction=\"in\"}";
-    for version in ALL_VERSIONS {
+    in_every_way(|version, address| {
         let before = edge.metric(segments);
         let mut client = tls::client(&edge, "www.example", &[version]);
         let hello = tls::hello(&mut client);
-        let mut socket = tls::socket(&edge);
+        let mut socket = tls::socket(&edge, address);
         socket.set_nodelay(true).expect("each byte leaves at once");
         for byte in &hello {
             socket.write_all(std::slice::from_ref(byte)).expect("weir takes a byte");
@@ -166,30 +180,30 @@ fn a_hello_may_come_in_single_bytes() {
         edge.wait_for_metrics("one segment for each byte of the hello", |edge| {
             edge.metric(segments) - before > hello.len() as f64
         });
-    }
+    });
 }
 
 #[test]
 fn a_hello_may_be_split_over_records() {
     let (edge, _server) = start_with_server(&Plan::default());
-    for version in ALL_VERSIONS {
+    in_every_way(|version, address| {
         for record_bytes in [1, 3, 100] {
             let mut client = tls::client(&edge, "www.example", &[version]);
             let hello = tls::hello(&mut client);
-            let mut socket = tls::socket(&edge);
+            let mut socket = tls::socket(&edge, address);
             socket.write_all(&split(&hello, record_bytes)).expect("weir takes the hello");
             assert_answer(client, socket);
         }
-    }
+    });
 }
 
 #[test]
 fn clients_of_either_version_alone_are_served() {
     let (edge, _server) = start_with_server(&Plan::default());
-    for version in [&version::TLS12, &version::TLS13] {
+    in_every_way(|version, address| {
         let client = tls::client(&edge, "www.example", &[version]);
-        assert_answer(client, tls::socket(&edge));
-    }
+        assert_answer(client, tls::socket(&edge, address));
+    });
 }
 
 #[test]
@@ -204,6 +218,23 @@ fn a_client_without_the_certificate_authority_refuses_and_is_counted() {
         "weir_tls_handshake_failures_total{listener=\"https\",reason=\"peer_rejected_certificate\"}",
         1,
     );
+}
+
+/// Each version over each family.
+fn in_every_way(visit: impl Fn(&'static SupportedProtocolVersion, SocketAddr)) {
+    for address in ADDRESSES {
+        for version in ALL_VERSIONS {
+            visit(version, address);
+        }
+    }
+}
+
+/// curl's words for `www.example` being at `address`.
+fn resolve(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => format!("www.example:443:{}", address.ip()),
+        SocketAddr::V6(address) => format!("www.example:443:[{}]", address.ip()),
+    }
 }
 
 /// The record in `flight`, its content cut into records of `record_bytes`.

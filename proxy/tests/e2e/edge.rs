@@ -22,6 +22,8 @@ pub(crate) const V4_HTTPS: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 443);
 pub(crate) const V6_HTTPS: SocketAddr =
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 443);
+/// Both of them: one of each family.
+pub(crate) const ADDRESSES: [SocketAddr; 2] = [V4_HTTPS, V6_HTTPS];
 /// The interface names.
 pub(crate) const EDGE_DEVICE: &str = "edge0";
 pub(crate) const CLIENT_DEVICE: &str = "client0";
@@ -29,6 +31,9 @@ pub(crate) const CLIENT_DEVICE: &str = "client0";
 const METRICS: &str = "127.0.0.1:9145";
 /// How long anything may take to come up or go away.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// Environment variables and their values.
+pub(crate) type Environment = Vec<(&'static str, &'static str)>;
 
 /// What a test wants of its edge.
 pub(crate) struct Plan {
@@ -43,7 +48,7 @@ pub(crate) struct Plan {
     /// Certificates to make: file name, names in it.
     pub(crate) certificates: Vec<(&'static str, Vec<&'static str>)>,
     /// Environment of weir.
-    pub(crate) environment: Vec<(&'static str, &'static str)>,
+    pub(crate) environment: Environment,
 }
 
 impl Default for Plan {
@@ -182,14 +187,17 @@ impl Site {
         self.host.run("curl", &["--silent", "--fail", &url]).expect("metrics are served")
     }
 
-    /// The sum of the series whose line begins with `prefix`: a name, or a name and labels.
+    /// The sum of the series whose line begins with `prefix`: a name, or a name and labels. There
+    /// must be one.
     pub(crate) fn metric(&self, prefix: &str) -> f64 {
         let metrics = self.metrics();
         let values = metrics.lines().filter(|line| line.starts_with(prefix)).map(|line| {
             let value = line.rsplit(' ').next().unwrap_or_default();
             value.parse::<f64>().expect("a sample ends in a number")
         });
-        values.sum()
+        values
+            .reduce(|sum, value| sum + value)
+            .unwrap_or_else(|| panic!("no {prefix} in\n{metrics}"))
     }
 
     /// What the control plane answers `path` with over HTTP: a status; 0 if it doesn't answer.

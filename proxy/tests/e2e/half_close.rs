@@ -7,7 +7,7 @@ use rustls::{ALL_VERSIONS, StreamOwned, SupportedProtocolVersion};
 
 use crate::backend::Backend;
 use crate::client::{Stream, shake_hands};
-use crate::edge::{Edge, Plan};
+use crate::edge::{ADDRESSES, Edge, Plan};
 use crate::tls;
 
 /// More than the buffers on the way hold.
@@ -35,18 +35,21 @@ fn finish(stream: &mut Stream, end: End) {
     }
 }
 
-/// Lets `talk` use a connection of each version for each way to finish it. Every one ends well.
+/// Lets `talk` use a connection over each family and of each version for each way to finish it. Every
+/// one ends well.
 fn in_every_way(talk: impl Fn(&Backend, Stream, (&'static SupportedProtocolVersion, End))) {
     let edge = Edge::start(&Plan::default());
     let backend = Backend::listen(&edge, 8080);
-    for &version in ALL_VERSIONS {
-        for end in End::ALL {
-            let client = tls::client(&edge, "www.example", &[version]);
-            let stream = StreamOwned::new(client, tls::socket(&edge));
-            talk(&backend, stream, (version, end));
+    for address in ADDRESSES {
+        for &version in ALL_VERSIONS {
+            for end in End::ALL {
+                let client = tls::client(&edge, "www.example", &[version]);
+                let stream = StreamOwned::new(client, tls::socket(&edge, address));
+                talk(&backend, stream, (version, end));
+            }
         }
     }
-    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 6);
+    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 12);
     edge.wait_for_count("weir_backend_connections", 0);
 }
 
@@ -96,12 +99,15 @@ fn a_backend_that_has_finished_gets_the_whole_upload() {
 fn a_client_that_finishes_without_a_word_is_answered_in_kind() {
     let edge = Edge::start(&Plan::default());
     let backend = Backend::listen(&edge, 8080);
-    for end in End::ALL {
-        let mut stream = tls::connect(&edge, "www.example");
-        shake_hands(&mut stream).expect("a handshake");
-        finish(&mut stream, end);
-        assert_eq!(drain(&mut stream).expect("close_notify"), 0, "{end:?}");
+    for address in ADDRESSES {
+        for end in End::ALL {
+            let client = tls::client(&edge, "www.example", ALL_VERSIONS);
+            let mut stream = StreamOwned::new(client, tls::socket(&edge, address));
+            shake_hands(&mut stream).expect("a handshake");
+            finish(&mut stream, end);
+            assert_eq!(drain(&mut stream).expect("close_notify"), 0, "{end:?}");
+        }
     }
-    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 3);
+    edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", 6);
     assert!(backend.is_alone(), "nobody had anything for it");
 }

@@ -10,7 +10,7 @@ use crate::edge::{Edge, Plan, V4_HTTPS, V6_HTTPS, nginx};
 use crate::keep_alive::KeepAlive;
 
 /// How long weir is watched.
-const SPAN: Duration = Duration::from_secs(4);
+const SPAN: Duration = Duration::from_secs(15);
 
 /// Connections that are open meanwhile.
 const CONNECTIONS: usize = 50;

@@ -114,11 +114,6 @@ fn doctor_names_what_there_is_and_what_is_done_without() {
     assert_eq!(status.code(), Some(0), "{said}");
     assert_names(&said, &["CAP_NET_ADMIN", "kernel", EDGE_DEVICE, "weir can run here"]);
 
-    let older = ["env", "WEIR_KERNEL_MAX=6.1"];
-    let (status, said) = site.try_weir(&older, &["doctor"]);
-    assert_eq!(status.code(), Some(0), "all that 6.1 lacks has a fallback:\n{said}");
-    assert_names(&said, &["hidden by WEIR_KERNEL_MAX", "fallback"]);
-
     let (status, said) = site.try_weir(&["setpriv", "--bounding-set", "-all"], &["doctor"]);
     assert_eq!(status.code(), Some(1), "{said}");
     assert_names(&said, &["MISSING", "CAP_NET_RAW", "missing"]);
@@ -127,25 +122,6 @@ fn doctor_names_what_there_is_and_what_is_done_without() {
     let (status, said) = site.try_weir(&without.as_words(), &["doctor"]);
     assert_eq!(status.code(), Some(1), "{said}");
     assert_names(&said, &["MISSING", "io_uring"]);
-}
-
-#[test]
-fn oldest_kernel_serves_too() {
-    let edge = Edge::start(&Plan {
-        queues: 2,
-        environment: vec![("WEIR_KERNEL_MAX", "6.1")],
-        ..Plan::default()
-    });
-    let server = nginx(&edge.host, &["listen 127.0.0.1:8080; root .;"]);
-    let body = "0123456789abcdef".repeat(1 << 16);
-    fs::write(server.directory().join("file"), &body).expect("written");
-    for address in ["192.0.2.1", "[2001:db8::1]"] {
-        let resolve = format!("www.example:443:{address}");
-        let answer = edge.curl(&["--resolve", &resolve, "https://www.example/file"]);
-        assert!(answer.expect("curl") == body, "the file came down changed");
-    }
-    // What every kernel moves at once; newer ones can be told to move more.
-    assert!(edge.log().contains("tx_budget=32"), "a newer feature was used:\n{}", edge.log());
 }
 
 /// What weir says when it can't start under `wrapper`.

@@ -7,7 +7,7 @@ use hosts::wait_until;
 use rustls::ALL_VERSIONS;
 
 use crate::backend::Backend;
-use crate::edge::{EDGE_DEVICE, Edge, LIMIT, Plan, nginx};
+use crate::edge::{EDGE_DEVICE, Edge, LIMIT, Plan, V4_HTTPS, nginx};
 use crate::openssl::s_client;
 use crate::tls;
 
@@ -82,7 +82,7 @@ fn what_is_no_tls_is_closed_and_counted_by_reason() {
     ];
     for (reason, bytes, alert) in cases {
         let before = edge.metric(&failures(reason));
-        let mut socket = tls::socket(&edge);
+        let mut socket = tls::socket(&edge, V4_HTTPS);
         socket.write_all(bytes).expect("weir takes it");
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).expect("a FIN");
@@ -100,7 +100,7 @@ fn handshakes_that_are_given_up_are_counted() {
     let mut client = tls::client(&edge, "www.example", ALL_VERSIONS);
     let hello = tls::hello(&mut client);
     for (gone, sent) in [(1, 0), (2, hello.len() / 2), (3, hello.len())] {
-        let mut socket = tls::socket(&edge);
+        let mut socket = tls::socket(&edge, V4_HTTPS);
         socket.write_all(&hello[..sent]).expect("weir takes it");
         socket.shutdown(Shutdown::Write).expect("a FIN");
         socket.read_to_end(&mut Vec::new()).expect("a FIN comes back");
@@ -206,7 +206,7 @@ fn a_hello_that_does_not_come_times_out() {
     let mut client = tls::client(&edge, "www.example", ALL_VERSIONS);
     let hello = tls::hello(&mut client);
     for (count, sent) in [(1, 0), (2, 1), (3, hello.len() - 1)] {
-        let mut socket = tls::socket(&edge);
+        let mut socket = tls::socket(&edge, V4_HTTPS);
         socket.write_all(&hello[..sent]).expect("weir takes it");
         socket.read_to_end(&mut Vec::new()).expect("a FIN");
         edge.wait_for_count(&failures("timed_out"), count);
@@ -218,7 +218,7 @@ fn a_handshake_that_stops_times_out() {
     let edge = edge_with("[timeouts]\nhello = \"1h\"\nhandshake = \"200ms\"\n");
     for (count, version) in ALL_VERSIONS.iter().enumerate() {
         let mut client = tls::client(&edge, "www.example", &[version]);
-        let mut socket = tls::socket(&edge);
+        let mut socket = tls::socket(&edge, V4_HTTPS);
         socket.write_all(&tls::hello(&mut client)).expect("weir takes the hello");
         let mut flight = Vec::new();
         socket.read_to_end(&mut flight).expect("a FIN");

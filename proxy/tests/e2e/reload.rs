@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use crate::client::Client;
-use crate::edge::{Edge, LIMIT, Plan, V4_HTTPS, V6_HTTPS, nginx};
+use crate::edge::{Edge, Environment, LIMIT, Plan, V4_HTTPS, V6_HTTPS, nginx};
 use crate::keep_alive::KeepAlive;
 
 const HELLO: &str = "listen 127.0.0.1:8080; location / { return 200 hello; }";
@@ -51,8 +51,12 @@ fn new_certificate_and_vhost_are_for_new_connections() {
 
 #[test]
 fn no_connection_is_dropped_while_the_configuration_is_loaded() {
-    let plan = Plan { queues: 2, ..Plan::default() };
-    let edge = Edge::start(&plan);
+    load_again_and_again(Vec::new());
+}
+
+/// Loads the configuration of a weir with this environment while connections are served.
+pub(crate) fn load_again_and_again(environment: Environment) {
+    let edge = Edge::start(&Plan { queues: 2, environment, ..Plan::default() });
     let _server = nginx(&edge.host, &[HELLO]);
     let client = Client::new(&edge);
     let mut reloads = 0;

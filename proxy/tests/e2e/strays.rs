@@ -4,13 +4,12 @@ use std::io::{self, Read, Write};
 use std::sync::Barrier;
 use std::thread;
 
-use hosts::{Hook, Loss, PerMille};
+use hosts::{Count, Hook, Loss, PerMille};
 
 use crate::blob::{Blob, checksum};
-use crate::client::{Client, finish, shake_hands};
-use crate::edge::{CLIENT_DEVICE, Edge, Plan, V4_HTTPS, V6_HTTPS};
+use crate::client::{Client, Stream, finish, shake_hands};
+use crate::edge::{ADDRESSES, CLIENT_DEVICE, Edge, Environment, Plan};
 use crate::server::Server;
-use crate::snmp::tcp_counter;
 
 /// Connections that are open at the same time.
 const CONNECTIONS: usize = 1000;
@@ -23,10 +22,9 @@ const STACK_BYTES: usize = 256 << 10;
 
 #[test]
 fn a_thousand_connections_through_two_workers() {
-    let edge = start("0");
+    let edge = start("0", Vec::new());
     let _echo = echo(&edge);
-    talk(&edge);
-    assert_eq!(tcp_counter(&edge.client, "EstabResets"), 0, "{}", edge.log());
+    talk(&edge, CONNECTIONS);
     assert!(edge.metric("weir_tls_handshakes_total") >= CONNECTIONS as f64);
     for queue in ["edge0/0", "edge0/1"] {
         let packets = format!("weir_xdp_packets_total{{queue=\"{queue}\",direction=\"in\"}}");
@@ -36,71 +34,92 @@ fn a_thousand_connections_through_two_workers() {
 
 #[test]
 fn strays_of_a_rehashing_client_find_their_owner() {
-    let edge = start("1");
+    strays_find_their_owner(Vec::new(), CONNECTIONS);
+}
+
+/// A client whose flows move between the queues is served, by a weir with this environment.
+pub(crate) fn strays_find_their_owner(environment: Environment, connections: usize) {
+    let edge = start("1", environment);
     let _echo = echo(&edge);
     {
         // The kernel chooses another queue whenever its retransmission timer fires.
         let share = PerMille::new(50).expect("a share");
         let _loss = Loss::new(&edge.client, CLIENT_DEVICE, Hook::Egress, share, "").expect("loss");
-        talk(&edge);
+        talk(&edge, connections);
     }
     let strays = |result| edge.metric(&format!("weir_worker_strays_total{{result=\"{result}\"}}"));
     assert!(strays("taken") > 0.0, "no segment strayed\n{}", edge.metrics());
     // A burst may find the queue between two workers full: a loss like another, and counted.
     assert!(strays("dropped") < strays("taken") / 10.0, "{}", edge.metrics());
-    assert_eq!(tcp_counter(&edge.client, "EstabResets"), 0, "{}", edge.log());
 }
 
 /// Two queues, two workers; `txrehash` in the client's namespace.
-fn start(txrehash: &str) -> Edge {
-    let edge = Edge::start(&Plan { queues: 2, ..Plan::default() });
+fn start(txrehash: &str, environment: Environment) -> Edge {
+    let edge = Edge::start(&Plan { queues: 2, environment, ..Plan::default() });
     edge.client.set_sysctl("net.core.txrehash", txrehash).expect("a kernel with txrehash");
     edge
 }
 
-/// A backend that sends back what it gets, when it has got all of it.
+/// A backend that sends back what it gets, when it has got all of it, and finishes after the client.
 fn echo(edge: &Edge) -> Server {
     Server::start(&edge.host, "127.0.0.1:8080", |mut stream| {
-        let mut all = Vec::new();
+        let mut all = vec![0; usize::try_from(BYTES).expect("it fits")];
+        let echoed = stream.read_exact(&mut all).and_then(|()| stream.write_all(&all));
         // What goes wrong here shows in the client's answer.
-        let echoed = stream.read_to_end(&mut all).and_then(|_| stream.write_all(&all));
-        drop(echoed);
+        drop(echoed.and_then(|()| stream.read_to_end(&mut all)));
     })
 }
 
-/// Opens all connections, then uses them all, half of them over IPv6.
-fn talk(edge: &Edge) {
+/// Opens all connections, uses them all, half of them over IPv6, and finishes them. Until the first
+/// one finishes, weir sends no RST.
+fn talk(edge: &Edge, connections: usize) {
     let client = Client::new(edge);
-    let open = Barrier::new(CONNECTIONS);
+    let (open, served, counted) =
+        (Barrier::new(connections), Barrier::new(connections + 1), Barrier::new(connections + 1));
     let talk_one = |number: usize| -> io::Result<()> {
-        let mut stream =
-            client.connect(if number.is_multiple_of(2) { V4_HTTPS } else { V6_HTTPS })?;
-        let ready = shake_hands(&mut stream);
+        let mut stream = client.connect(ADDRESSES[number % 2])?;
+        let mut result = shake_hands(&mut stream);
         open.wait();
-        ready?;
-        let sent = Blob::new(number as u64, BYTES).copy_to(&mut stream)?;
+        result = result.and_then(|()| exchange(&mut stream, number));
+        served.wait();
+        counted.wait();
+        result?;
         finish(&mut stream)?;
-        let received = checksum(&mut stream)?;
-        if received.as_ref() == sent.as_ref() {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!("connection {number}: not what was sent")))
+        match stream.read_to_end(&mut Vec::new())? {
+            0 => Ok(()),
+            more => Err(io::Error::other(format!("connection {number}: {more} bytes more"))),
         }
     };
-    let failures: Vec<io::Error> = edge
-        .client
-        .enter(|| {
-            thread::scope(|scope| {
-                let talk_one = &talk_one;
-                let spawn = |number| {
-                    let thread = thread::Builder::new().stack_size(STACK_BYTES);
-                    thread.spawn_scoped(scope, move || talk_one(number)).expect("a thread")
-                };
-                let threads: Vec<_> = (0..CONNECTIONS).map(spawn).collect();
-                let results = threads.into_iter().map(|thread| thread.join().expect("no panic"));
-                results.filter_map(Result::err).collect()
-            })
+    let resets = Count::new(&edge.client, CLIENT_DEVICE, Hook::Ingress, "tcp flags & rst == rst")
+        .expect("a rule");
+    let all = || {
+        thread::scope(|scope| {
+            let talk_one = &talk_one;
+            let spawn = |number| {
+                let thread = thread::Builder::new().stack_size(STACK_BYTES);
+                thread.spawn_scoped(scope, move || talk_one(number)).expect("a thread")
+            };
+            let threads: Vec<_> = (0..connections).map(spawn).collect();
+            served.wait();
+            // What is late for a connection that is over is answered by RST, as it should be.
+            let resets = resets.packets();
+            counted.wait();
+            let results = threads.into_iter().map(|thread| thread.join().expect("no panic"));
+            (resets, results.filter_map(Result::err).collect::<Vec<_>>())
         })
-        .expect("the host is there");
+    };
+    let (resets, failures) = edge.client.enter(all).expect("the host is there");
     assert!(failures.is_empty(), "{} failed: {failures:?}\n{}", failures.len(), edge.metrics());
+    assert_eq!(resets.expect("a counter"), 0, "{}", edge.metrics());
+}
+
+/// Sends what only this connection sends and gets the same back.
+fn exchange(stream: &mut Stream, number: usize) -> io::Result<()> {
+    let sent = Blob::new(number as u64, BYTES).copy_to(stream)?;
+    let received = checksum(stream.take(BYTES))?;
+    if received.as_ref() == sent.as_ref() {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("connection {number}: not what was sent")))
+    }
 }

@@ -1,7 +1,7 @@
 //! TLS step by step: the client's hello before it is sent, and a socket to send it on.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use rustls::crypto::aws_lc_rs::ALL_KX_GROUPS;
 use rustls::{ALL_VERSIONS, ClientConnection, StreamOwned, SupportedProtocolVersion};
@@ -9,9 +9,9 @@ use rustls::{ALL_VERSIONS, ClientConnection, StreamOwned, SupportedProtocolVersi
 use crate::client::{self, Client, Stream};
 use crate::edge::{Edge, V4_HTTPS};
 
-/// A TCP connection from the client's host to weir.
-pub(crate) fn socket(edge: &Edge) -> TcpStream {
-    let connected = edge.client.enter(|| client::connect(V4_HTTPS));
+/// A TCP connection from the client's host to one of weir's addresses.
+pub(crate) fn socket(edge: &Edge, address: SocketAddr) -> TcpStream {
+    let connected = edge.client.enter(|| client::connect(address));
     connected.expect("the client's host is entered").expect("weir accepts")
 }
 
@@ -24,9 +24,9 @@ pub(crate) fn client(
     Client::offering(edge, ALL_KX_GROUPS, versions).begin(name)
 }
 
-/// A connection for the server `name`; the handshake begins with its first byte.
+/// A connection over IPv4 for the server `name`; the handshake begins with its first byte.
 pub(crate) fn connect(edge: &Edge, name: &str) -> Stream {
-    StreamOwned::new(client(edge, name, ALL_VERSIONS), socket(edge))
+    StreamOwned::new(client(edge, name, ALL_VERSIONS), socket(edge, V4_HTTPS))
 }
 
 /// The client's first flight as it would go over the wire.

@@ -9,11 +9,11 @@ use rustls::{ALL_VERSIONS, StreamOwned};
 
 use crate::backend::Backend;
 use crate::client::Stream;
-use crate::edge::{CLIENT_DEVICE, Edge, Plan};
+use crate::edge::{CLIENT_DEVICE, Edge, Plan, V4_HTTPS};
 use crate::tls;
 
 /// What a backend has got, and how it ended.
-type Served = JoinHandle<(Vec<u8>, Result<usize, ErrorKind>)>;
+type Upload = (Vec<u8>, Result<usize, ErrorKind>);
 
 #[test]
 fn record_cut_by_a_fin_is_counted_and_its_backend_is_reset() {
@@ -22,7 +22,7 @@ fn record_cut_by_a_fin_is_counted_and_its_backend_is_reset() {
     for (count, version) in (1..).zip(ALL_VERSIONS) {
         let served = collect(&backend);
         let client = tls::client(&edge, "www.example", &[version]);
-        let mut stream = StreamOwned::new(client, tls::socket(&edge));
+        let mut stream = StreamOwned::new(client, tls::socket(&edge, V4_HTTPS));
         stream.write_all(b"whole").expect("weir takes it");
         wait_for_upload(&edge, 5 * count);
 
@@ -36,6 +36,32 @@ fn record_cut_by_a_fin_is_counted_and_its_backend_is_reset() {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{version:?}");
         edge.wait_for_count(&closes("truncated"), count);
     }
+    edge.wait_for_count("weir_backend_connections", 0);
+}
+
+#[test]
+fn record_cut_behind_the_servers_end_resets_its_backend() {
+    let edge = Edge::start(&Plan::default());
+    let backend = Backend::listen(&edge, 8080);
+    for (count, version) in (1..).zip(ALL_VERSIONS) {
+        let served = backend.serve(|mut stream: TcpStream| {
+            stream.read_exact(&mut [0]).expect("a first byte");
+            stream.shutdown(Shutdown::Write).expect("a FIN");
+            collect_from(stream)
+        });
+        let client = tls::client(&edge, "www.example", &[version]);
+        let mut stream = StreamOwned::new(client, tls::socket(&edge, V4_HTTPS));
+        stream.write_all(b"!").expect("weir takes it");
+        stream.read_to_end(&mut Vec::new()).expect("the server's end");
+        // weir's FIN is acknowledged: the client's ends the connection.
+        let record = record(&mut stream, b"cut off");
+        stream.sock.write_all(&record[..record.len() - 1]).expect("weir takes it");
+        stream.sock.shutdown(Shutdown::Write).expect("a FIN");
+        let (got, end) = served.join().expect("it is connected");
+        assert_eq!((&got[..], end), (&b""[..], Err(ErrorKind::ConnectionReset)), "{version:?}");
+        edge.wait_for_count(&closes("truncated"), count);
+    }
+    edge.wait_for_count("weir_sessions ", 0);
     edge.wait_for_count("weir_backend_connections", 0);
 }
 
@@ -82,12 +108,15 @@ fn client_that_breaks_off_resets_its_backend() {
 }
 
 /// Reads the next connection to its end.
-fn collect(backend: &Backend) -> Served {
-    backend.serve(|mut stream: TcpStream| {
-        let mut got = Vec::new();
-        let end = stream.read_to_end(&mut got).map_err(|error| error.kind());
-        (got, end)
-    })
+fn collect(backend: &Backend) -> JoinHandle<Upload> {
+    backend.serve(collect_from)
+}
+
+/// Reads a connection to its end.
+fn collect_from(mut stream: TcpStream) -> Upload {
+    let mut got = Vec::new();
+    let end = stream.read_to_end(&mut got).map_err(|error| error.kind());
+    (got, end)
 }
 
 /// Seals `plaintext` as the next record, which is not sent.

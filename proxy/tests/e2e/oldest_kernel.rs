@@ -1,0 +1,85 @@
+//! Without what kernels newer than Debian 12's have, weir does all the same.
+
+use crate::edge::{Edge, Environment, Plan, Site};
+use crate::transfer::{self, MIB};
+use crate::{endings, reload, strays};
+
+const OLDEST: (&str, &str) = ("WEIR_KERNEL_MAX", "6.1");
+
+/// Connections of the tests that make many.
+const CONNECTIONS: usize = 400;
+
+#[test]
+fn whole_transfers_both_ways() {
+    let edge = start();
+    transfer::comes_down(&edge, 64 * MIB);
+    let edge = start();
+    transfer::goes_up(&edge, 64 * MIB);
+}
+
+#[test]
+fn losses_are_mended_both_ways() {
+    let edge = start();
+    transfer::comes_down_with_losses(&edge, 32 * MIB);
+    let edge = start();
+    transfer::goes_up_with_losses(&edge, 32 * MIB);
+}
+
+#[test]
+fn strays_find_their_owner() {
+    strays::strays_find_their_owner(environment(), CONNECTIONS);
+}
+
+#[test]
+fn no_connection_is_dropped_by_a_reload() {
+    reload::load_again_and_again(environment());
+}
+
+#[test]
+fn endings_leave_nothing_behind() {
+    endings::leave_nothing_behind(environment(), CONNECTIONS);
+}
+
+#[test]
+fn newer_features_are_hidden() {
+    let site = Site::make(&Plan::default());
+    let (name, version) = OLDEST;
+    let (status, said) = site.try_weir(&["env", &format!("{name}={version}")], &["doctor"]);
+    assert_eq!(status.code(), Some(0), "all that is hidden has a fallback:\n{said}");
+    let features: Vec<_> =
+        said.lines().filter_map(|line| line.split_once(", since Linux ")).collect();
+    let (newer, older): (Vec<_>, Vec<_>) =
+        features.into_iter().partition(|(_, since)| parse(since) > parse(version));
+    let is_of = |part: &str| newer.iter().any(|(what, _)| what.contains(part));
+    assert!(is_of("AF_XDP") && is_of("io_uring"), "{newer:?}");
+    for (what, since) in newer {
+        let lacking = ["hidden by WEIR_KERNEL_MAX", "not there"];
+        assert!(lacking.iter().any(|how| what.ends_with(how)), "{what}, {since}");
+    }
+    for (what, since) in older {
+        assert!(what.ends_with("  there"), "{what}, {since}");
+    }
+}
+
+#[test]
+fn newer_features_are_not_used() {
+    let edge = start();
+    // What every kernel moves at once, and what io_uring of 6.1 cannot do.
+    for used in ["tx_budget=32", "no_delay=BySystemCall", "no_iowait=false"] {
+        assert!(edge.log().contains(used), "{used} is not in\n{}", edge.log());
+    }
+}
+
+/// The two numbers of a version.
+fn parse(version: &str) -> (u32, u32) {
+    let (major, minor) = version.trim().split_once('.').expect("two numbers");
+    (major.parse().expect("a number"), minor.parse().expect("a number"))
+}
+
+fn environment() -> Environment {
+    vec![OLDEST]
+}
+
+fn start() -> Edge {
+    Edge::start(&Plan { environment: environment(), ..Plan::default() })
+}

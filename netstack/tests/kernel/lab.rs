@@ -7,6 +7,7 @@ use std::time::Duration;
 use forwarder::{PacketSocket, Path, PathConfig};
 use hosts::Host;
 use netstack::Span;
+use netstack_simulator::Host as Simulated;
 use netstack_simulator::{Family, HostConfig, Impairments, Outcome, PORT, Plan};
 use rustix::net::sockopt::set_tcp_congestion;
 
@@ -62,6 +63,8 @@ impl Lab {
 
     /// Opens a connection on which the engine follows `plan`; gives the kernel's end.
     pub(crate) fn open(&mut self, family: Family, opener: Opener, plan: Plan) -> TcpStream {
+        let known = |host: &Simulated| host.living().count() + host.outcomes.len();
+        let before = known(&self.engine.host);
         let stream = match opener {
             Opener::Kernel => {
                 self.engine.host.server_plan = plan;
@@ -76,6 +79,8 @@ impl Lab {
                 self.kernel(|| peer::accept(&listener, SOON))
             }
         };
+        // The kernel's connect is over before its last ACK has arrived.
+        self.engine.run_until(SOON, "the engine's end", |host| known(host) > before);
         // Whatever this machine prefers.
         set_tcp_congestion(&stream, "cubic").expect("every kernel has it");
         stream
@@ -93,7 +98,7 @@ impl Lab {
 
     /// Runs until the engine's connections are over, and takes what became of them.
     pub(crate) fn outcomes(&mut self, count: usize) -> Vec<Outcome> {
-        let over = |host: &netstack_simulator::Host| host.outcomes.len() >= count;
+        let over = |host: &Simulated| host.outcomes.len() >= count;
         self.engine.run_until(SOON, "the connections' end", over);
         std::mem::take(&mut self.engine.host.outcomes)
     }

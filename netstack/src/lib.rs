@@ -52,5 +52,5 @@ pub use tcp::state::TcpState;
 pub use tcp::train::{Link, Train};
 pub use time::{Instant, Span};
 pub use wire::WireError;
-pub use wire::checksum::ChecksumPolicy;
+pub use wire::checksum::{ChecksumPolicy, internet_checksum};
 pub use wire::ethernet::{MacAddress, VlanTag};

@@ -134,6 +134,12 @@ impl Checksum {
     }
 }
 
+/// The Internet checksum of `data`: for whoever writes packets, and to measure the loop.
+#[must_use]
+pub fn internet_checksum(data: &[u8]) -> u16 {
+    !fold(sum_of(data))
+}
+
 /// Whether octets that contain their own checksum sum up right.
 pub(crate) fn is_valid(data: &[u8]) -> bool {
     fold(sum_of(data)) == u16::MAX

@@ -17,6 +17,7 @@ mod neighbor;
 mod open;
 pub(crate) mod payload;
 mod receive;
+mod recover;
 pub(crate) mod reply;
 mod settle;
 pub(crate) mod slab;
@@ -80,6 +81,8 @@ pub struct Engine<F, B> {
     replies: Replies<F>,
     counters: Counters,
     held: Held,
+    /// The connection whose step is under way.
+    at_work: Option<ConnectionId>,
 }
 
 impl<F: Frame, B: Buffer> Engine<F, B> {
@@ -113,6 +116,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             replies: Replies::new(limits.replies_max),
             counters: Counters::default(),
             held: Held::default(),
+            at_work: None,
             config,
         })
     }
@@ -217,9 +221,11 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 held: &mut self.held,
                 replies: &mut self.replies,
             };
+            self.at_work = Some(id);
             let transmitted = entry.tcb.transmit(&mut env, link);
             // The window, and with it the room, may have shrunk after idleness.
             entry.tcb.note_room(&self.config.tcp);
+            self.at_work = None;
             if transmitted == Transmitted::LinkFull {
                 entry.listed = Listed::Yes;
                 self.work.push_front(id);

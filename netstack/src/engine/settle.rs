@@ -68,6 +68,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             held: &mut self.held,
             replies: &mut self.replies,
         };
+        self.at_work = Some(id);
         let result = step(&mut entry.tcb, &mut env);
         if entry.tcb.check_invariants().is_err() {
             env.counters.invariants_broken += 1;
@@ -77,6 +78,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             entry.tcb.finish(&env, Signal::Abort, CloseReason::Internal);
         }
         self.settle(now, id);
+        self.at_work = None;
         Some(result)
     }
 

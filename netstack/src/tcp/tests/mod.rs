@@ -8,6 +8,7 @@ mod cubic;
 mod delivery_rate;
 mod isn;
 mod pacing;
+mod panics;
 mod rtt;
 mod seq;
 

@@ -61,9 +61,11 @@ impl Tally {
         } else if let Some(reason) = ending.handshake_failure() {
             shard.increment(families.tls.handshake_failures.at(&[listener.0, reason.index()]));
         }
-        if matches!(ending, Ending::Panicked) {
-            shard.increment(families.worker.panics.only());
-        }
+    }
+
+    /// A fault of ours, which ended at most one connection.
+    pub(crate) fn panicked(&self) {
+        self.shard.increment(self.families.worker.panics.only());
     }
 
     /// A connect to a server ended: see [`BackendResult`].

@@ -155,7 +155,7 @@ impl Relay {
         self.active_at = context.now;
         self.refill_allowance(context.now);
         #[cfg(debug_assertions)]
-        crate::fault::strike(&self.route.facts, &self.backend);
+        crate::fault::strike_session(&self.route.facts, &self.backend);
         let received = self.records.receive(payload, &mut || context.take_whole());
         let received = match received {
             Ok(received) => received,

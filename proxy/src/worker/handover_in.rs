@@ -30,7 +30,7 @@ fn answer(context: &mut Context, handover: &Handover, frame: Frame) {
     if let Some(sent_at) = handover.cookies_sent_at() {
         context.engine.expect_cookies(sent_at);
     }
-    context.engine.handle_unclaimed(context.now, frame);
+    context.isolate(|it| it.engine.handle_unclaimed(it.now, frame));
     if let Some(sent_at) = context.engine.cookies_sent_at() {
         handover.note_cookies(sent_at);
     }
@@ -48,7 +48,8 @@ pub(super) fn take(
         return;
     };
     context.tally.stray(StrayFate::Taken);
-    if let Verdict::Unclaimed(unclaimed) = context.engine.handle_frame(context.now, frame) {
+    let verdict = context.isolate(|it| it.engine.handle_frame(it.now, frame));
+    if let Some(Verdict::Unclaimed(unclaimed)) = verdict {
         settle(context, handover, unclaimed, stray.trail);
     }
 }

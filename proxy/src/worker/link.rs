@@ -20,6 +20,8 @@ impl<'a> RingLink<'a> {
         // A segment is never longer than the path MTU, which a frame holds.
         let Some(length) = train.write_segment(index, &mut frame) else { return false };
         frame.set_len(length);
+        #[cfg(debug_assertions)]
+        crate::fault::strike_engine(train, &frame);
         self.queue.transmit(frame).is_ok()
     }
 }

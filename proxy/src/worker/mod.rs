@@ -8,6 +8,7 @@
 mod context;
 mod control;
 mod handover_in;
+mod isolate;
 mod link;
 pub(crate) mod publish;
 mod rows;
@@ -17,7 +18,6 @@ pub(crate) mod types;
 mod upkeep;
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use netstack::{ConnectionId, Event, Instant, ListenerId, Span, Transmitted, Verdict};
@@ -202,7 +202,8 @@ impl Worker {
     fn receive(&mut self) -> usize {
         let Self { context, queue, handover, .. } = self;
         queue.receive(RECEIVE_BATCH, &mut |frame| {
-            if let Verdict::Unclaimed(unclaimed) = context.engine.handle_frame(context.now, frame) {
+            let verdict = context.isolate(|it| it.engine.handle_frame(it.now, frame));
+            if let Some(Verdict::Unclaimed(unclaimed)) = verdict {
                 handover_in::settle(context, handover, unclaimed, Trail::default());
             }
         })
@@ -323,7 +324,7 @@ impl Worker {
         let now = self.context.now;
         let due = self.context.engine.poll_timeout().is_some_and(|at| at <= now);
         let mut fired = usize::from(due);
-        self.context.engine.handle_timeout(now);
+        self.context.isolate(|it| it.engine.handle_timeout(now));
         while let Some(id) = self.sessions.pop_due(now) {
             fired += 1;
             self.with(id, |session, context| {
@@ -347,7 +348,10 @@ impl Worker {
     fn transmit(&mut self) {
         let Self { context, queue, .. } = self;
         let now = context.now;
-        self.transmitted = context.engine.poll_transmit(now, &mut RingLink::new(queue));
+        let transmitted =
+            context.isolate(|it| it.engine.poll_transmit(now, &mut RingLink::new(queue)));
+        // Others may be due behind the connection that a panic ended.
+        self.transmitted = transmitted.unwrap_or(Transmitted::LinkFull);
         let before = self.flushed;
         self.flushed = match queue.flush() {
             Ok(()) => Flushed::Done,
@@ -365,15 +369,14 @@ impl Worker {
     /// ours in one connection ends that connection alone.
     fn with(&mut self, id: ConnectionId, work: impl FnOnce(&mut Session, &mut Context) -> Step) {
         let Some(mut entry) = self.sessions.take(id) else { return };
-        let context = &mut self.context;
         let session = &mut entry.session;
-        match catch_unwind(AssertUnwindSafe(|| work(session, context))) {
-            Ok(Ok(())) => {
+        match self.context.isolate(|context| work(session, context)) {
+            Some(Ok(())) => {
                 let deadline = entry.session.deadline(&self.context);
                 self.sessions.give_back(entry, deadline);
             }
-            Ok(Err(ending)) => self.end(*entry, &ending),
-            Err(_) => self.end(*entry, &Ending::Panicked),
+            Some(Err(ending)) => self.end(*entry, &ending),
+            None => self.end(*entry, &Ending::Panicked),
         }
     }
 
@@ -386,8 +389,7 @@ impl Worker {
         if let Ending::Unsealed(fault) = ending {
             error!(%fault, "a record could not be sealed: connection reset");
         }
-        let released = catch_unwind(AssertUnwindSafe(|| session.release(context)));
-        if released.is_err() {
+        if context.isolate(|context| session.release(context)).is_none() {
             error!("a session could not be released after a panic");
         }
         match ending.parting() {

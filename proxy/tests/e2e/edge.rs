@@ -17,6 +17,8 @@ use tempfile::TempDir;
 /// The edge's addresses.
 pub(crate) const V4: &str = "192.0.2.1";
 pub(crate) const V6: &str = "2001:db8::1";
+/// The address of the client.
+pub(crate) const CLIENT_V6: &str = "2001:db8::2";
 /// Where weir listens on them.
 pub(crate) const V4_HTTPS: SocketAddr =
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 443);
@@ -106,7 +108,7 @@ impl Site {
             Pair::new(&client, CLIENT_DEVICE, &host, EDGE_DEVICE, &cable).expect("a veth pair");
         for (on, device, address) in [
             (&client, CLIENT_DEVICE, "192.0.2.2/24"),
-            (&client, CLIENT_DEVICE, "2001:db8::2/64"),
+            (&client, CLIENT_DEVICE, &format!("{CLIENT_V6}/64")),
             (&host, EDGE_DEVICE, "192.0.2.1/24"),
             (&host, EDGE_DEVICE, "2001:db8::1/64"),
         ] {

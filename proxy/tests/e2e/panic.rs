@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use crate::client::Client;
-use crate::edge::{Edge, Plan, V4_HTTPS, nginx};
+use crate::edge::{CLIENT_V6, Edge, Plan, V4_HTTPS, V6_HTTPS, nginx};
 use crate::keep_alive::KeepAlive;
 
 /// More than there are frames or record buffers of any class: if each panic kept one, none would be
@@ -37,6 +37,34 @@ fn panic_ends_its_own_connection_and_gives_everything_back() {
     assert_eq!(open("www.example").get("/").expect("new ones come"), "hello");
     edge.wait_for_metrics("one backend connection", |edge| {
         edge.metric("weir_backend_connections") == 1.0 && open_files(edge) == files
+    });
+}
+
+#[test]
+fn panic_in_the_tcp_engine_ends_the_connection_that_it_was_at() {
+    let mut plan = plan();
+    plan.environment = vec![("WEIR_TEST_PANIC_PEER", CLIENT_V6)];
+    let edge = Edge::start(&plan);
+    let _server = nginx(&edge.host, &["listen 127.0.0.1:8080; location / { return 200 hello; }"]);
+    let client = Client::new(&edge);
+    let open = |address| KeepAlive::open(&edge, &client, ("www.example", address));
+    let mut bystander = open(V4_HTTPS).expect("a connection");
+    assert_eq!(bystander.get("/").expect("an answer"), "hello");
+
+    for _ in 0..PANICS {
+        let error = open(V6_HTTPS).err().expect("the server's first flight panics");
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}");
+    }
+
+    assert_eq!(edge.metric("weir_connection_panics_total"), f64::from(PANICS));
+    assert_eq!(
+        edge.metric("weir_tcp_closes_total{listener=\"https\",reason=\"internal\"}"),
+        f64::from(PANICS)
+    );
+    assert_eq!(bystander.get("/").expect("the other connection goes on"), "hello");
+    assert_eq!(open(V4_HTTPS).expect("new ones come").get("/").expect("an answer"), "hello");
+    edge.wait_for_metrics("one connection", |edge| {
+        edge.metric("weir_tcp_connections{listener=\"https\",state=\"established\"}") == 1.0
     });
 }
 

@@ -12,7 +12,7 @@ pub(crate) struct WorkerFamilies {
     pub(crate) strays: Series<CounterId>,
     /// `limit`.
     pub(crate) refused: Series<CounterId>,
-    /// No label: connections that a panic ended.
+    /// No label: panics, each of which ended at most one connection.
     pub(crate) panics: Series<CounterId>,
 }
 
@@ -34,7 +34,7 @@ impl WorkerFamilies {
             ))?,
             panics: catalogue.counters(Family::new(
                 "connection_panics_total",
-                "Connections that a panic ended.",
+                "Panics that were caught; each ended at most one connection.",
             ))?,
         })
     }

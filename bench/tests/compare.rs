@@ -1,24 +1,39 @@
-//! The comparison runs from end to end; nginx stands for both proxies, so that no other build is
-//! needed.
+//! The comparison runs from end to end, with weir and nginx.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 #[test]
 fn comparison_fills_its_table_with_work_that_did_not_fail() {
+    let bench = Path::new(env!("CARGO_BIN_EXE_weir-bench"));
+    let weir = bench.with_file_name("weir");
+    assert!(
+        weir.exists(),
+        "{} is missing: cargo build --profile ci --package weir",
+        weir.display()
+    );
     let folder = tempfile::tempdir().expect("a temporary directory");
     let page = folder.path().join("RESULTS.md");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_weir-bench"));
-    command.args(["compare", "--only", "nginx", "--rounds", "2", "--duration", "1s"]);
-    let output = command.arg("--output").arg(&page).output().expect("weir-bench runs");
+    let mut command = Command::new(bench);
+    command.args(["compare", "--rounds", "2", "--duration", "1s"]);
+    command.arg("--weir").arg(weir).arg("--output").arg(&page);
+    let output = command.output().expect("weir-bench runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let page = fs::read_to_string(page).expect("the page");
-    let rows: Vec<_> = page.lines().filter(|line| line.contains("| nginx |")).collect();
-    assert_eq!(rows.len(), 3, "{page}");
-    for row in rows {
-        assert!(row.ends_with("| 0 |"), "{row}");
-        assert!(row.contains(" to "), "both rounds count: {row}");
-        assert!(!row.contains("inf") && !row.contains("NaN"), "{row}");
+    for proxy in ["| weir |", "| nginx |"] {
+        let rows: Vec<_> = page.lines().filter(|line| line.contains(proxy)).collect();
+        assert_eq!(rows.len(), 3, "{page}");
+        for row in rows {
+            assert!(row.ends_with("| 0 |"), "{row}");
+            assert!(row.contains(" to "), "both rounds count: {row}");
+            assert!(!row.contains("inf") && !row.contains("NaN"), "{row}");
+        }
+    }
+    let ratios: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| | ratio |")).collect();
+    assert_eq!(ratios.len(), 3, "{page}");
+    for ratio in ratios.iter().flat_map(|row| row.split('|').map(str::trim)) {
+        assert!(ratio.is_empty() || ratio.parse::<f64>().is_ok_and(|it| it > 0.0), "{ratio}");
     }
 }

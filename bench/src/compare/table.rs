@@ -1,6 +1,6 @@
 //! The comparison as a page.
 
-use std::fmt::Write;
+use std::fmt::{self, Write as _};
 
 use super::subject::Subject;
 use super::topology::Facts;
@@ -14,14 +14,15 @@ pub(super) fn render(
     facts: &Facts,
 ) -> String {
     let mut page = String::from("# weir beside nginx\n\n");
-    let mut put = |text: std::fmt::Arguments<'_>| {
+    let mut put = |text: fmt::Arguments<'_>| {
         page.write_fmt(text).expect("a string takes everything");
         page.push('\n');
     };
     let Facts { machine, commit, weir, nginx, busy_before } = facts;
     put(format_args!(
         "Written by `bench/compare`: {} rounds of {} s for each proxy and kind of work, in turn; a\n\
-         cell is the median of the rounds, with the lowest and the highest.\n",
+         cell is the median of the rounds, with the lowest and the highest, a ratio that of weir's median\n\
+         to nginx's.\n",
         arguments.rounds,
         arguments.duration.as_secs_f64()
     ));
@@ -54,56 +55,107 @@ pub(super) fn render(
          | --- | --- | --- | --- | --- | --- |"
     ));
     for (mode, connections) in WORK {
-        for subject in [Subject::Weir, Subject::Nginx] {
-            let rounds: Vec<_> =
-                measurements.iter().filter(|m| (m.subject, m.mode) == (subject, mode)).collect();
-            if !rounds.is_empty() {
-                put(format_args!("{}", row(subject, (mode, connections), &rounds)));
+        let figures = |subject| Figures::of(measurements, subject, mode);
+        let (weir, nginx) = (figures(Subject::Weir), figures(Subject::Nginx));
+        for (subject, figures) in [(Subject::Weir, &weir), (Subject::Nginx, &nginx)] {
+            if let Some(figures) = figures {
+                put(format_args!("{}", figures.row(subject, (mode, connections))));
             }
+        }
+        if let (Some(weir), Some(nginx)) = (weir, nginx) {
+            put(format_args!("{}", weir.ratios(&nginx)));
         }
     }
     page
 }
 
-fn row(subject: Subject, (mode, connections): (Mode, u32), rounds: &[&Measurement]) -> String {
-    let work = match mode {
-        Mode::Keepalive => format!("requests of 1 KiB on {connections} kept connections"),
-        Mode::Connect => format!("new connections, {connections} at once, a full handshake each"),
-        Mode::Bulk => format!("answers of 16 MiB on {connections} connections"),
-    };
-    let throughput = spread(rounds, |m| match mode {
-        Mode::Bulk => m.report.gigabits_per_second(),
-        Mode::Keepalive | Mode::Connect => m.report.operations_per_second(),
-    });
-    let per = |m: &Measurement, microseconds: f64| match mode {
-        Mode::Bulk => microseconds / (m.report.bytes as f64 / 1e6),
-        Mode::Keepalive | Mode::Connect => microseconds / m.report.operations as f64,
-    };
-    let proxy = spread(rounds, |m| per(m, m.cpu.process.as_secs_f64() * 1e6));
-    let both = spread(rounds, |m| per(m, m.cpu.cores.as_secs_f64() * 1e6));
-    let failed: u64 = rounds.iter().flat_map(|m| m.report.failures.values()).sum();
-    let (rate, cost) = match mode {
-        Mode::Bulk => ("Gb/s", "us/MB"),
-        Mode::Keepalive | Mode::Connect => ("/s", "us"),
-    };
-    format!(
-        "| {work} | {subject} | {throughput} {rate} | {proxy} {cost} | {both} {cost} | {failed} |"
-    )
+/// One proxy at one kind of work.
+struct Figures {
+    throughput: Spread,
+    proxy: Spread,
+    both: Spread,
+    failed: u64,
 }
 
-/// The median, and the ends if there is more than one.
-fn spread(rounds: &[&Measurement], value: impl Fn(&Measurement) -> f64) -> String {
-    let mut values: Vec<f64> = rounds.iter().map(|m| value(m)).collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    let median = match values.as_slice() {
-        [] => return "none".to_owned(),
-        [only] => return digits(*only),
-        even if even.len() % 2 == 0 => (even[middle - 1] + even[middle]) / 2.0,
-        odd => odd[middle],
-    };
-    let [lowest, highest] = [values[0], values[values.len() - 1]].map(digits);
-    format!("{} ({lowest} to {highest})", digits(median))
+impl Figures {
+    /// `None` if it was not measured.
+    fn of(measurements: &[Measurement], subject: Subject, mode: Mode) -> Option<Self> {
+        let rounds: Vec<_> =
+            measurements.iter().filter(|m| (m.subject, m.mode) == (subject, mode)).collect();
+        let throughput = |m: &Measurement| match mode {
+            Mode::Bulk => m.report.gigabits_per_second(),
+            Mode::Keepalive | Mode::Connect => m.report.operations_per_second(),
+        };
+        let per = |m: &Measurement, microseconds: f64| match mode {
+            Mode::Bulk => microseconds / (m.report.bytes as f64 / 1e6),
+            Mode::Keepalive | Mode::Connect => microseconds / m.report.operations as f64,
+        };
+        Some(Self {
+            throughput: Spread::of(&rounds, throughput)?,
+            proxy: Spread::of(&rounds, |m| per(m, m.cpu.process.as_secs_f64() * 1e6))?,
+            both: Spread::of(&rounds, |m| per(m, m.cpu.cores.as_secs_f64() * 1e6))?,
+            failed: rounds.iter().flat_map(|m| m.report.failures.values()).sum(),
+        })
+    }
+
+    fn row(&self, subject: Subject, (mode, connections): (Mode, u32)) -> String {
+        let work = match mode {
+            Mode::Keepalive => format!("requests of 1 KiB on {connections} kept connections"),
+            Mode::Connect => {
+                format!("new connections, {connections} at once, a full handshake each")
+            }
+            Mode::Bulk => format!("answers of 16 MiB on {connections} connections"),
+        };
+        let (rate, cost) = match mode {
+            Mode::Bulk => ("Gb/s", "us/MB"),
+            Mode::Keepalive | Mode::Connect => ("/s", "us"),
+        };
+        let Self { throughput, proxy, both, failed } = self;
+        format!(
+            "| {work} | {subject} | {throughput} {rate} | {proxy} {cost} | {both} {cost} | {failed} |"
+        )
+    }
+
+    /// What this proxy's medians are in the other's.
+    fn ratios(&self, other: &Self) -> String {
+        let ratio = |mine: &Spread, theirs: &Spread| mine.median / theirs.median;
+        format!(
+            "| | ratio | {:.2} | {:.2} | {:.2} | |",
+            ratio(&self.throughput, &other.throughput),
+            ratio(&self.proxy, &other.proxy),
+            ratio(&self.both, &other.both)
+        )
+    }
+}
+
+/// A figure over the rounds.
+struct Spread {
+    median: f64,
+    lowest: f64,
+    highest: f64,
+}
+
+impl Spread {
+    /// `None` if there was no round.
+    fn of(rounds: &[&Measurement], value: impl Fn(&Measurement) -> f64) -> Option<Self> {
+        let mut values: Vec<f64> = rounds.iter().map(|m| value(m)).collect();
+        values.sort_by(f64::total_cmp);
+        let (lowest, highest) = (*values.first()?, *values.last()?);
+        let middle = values.len() / 2;
+        let median = if values.len().is_multiple_of(2) {
+            f64::midpoint(values[middle - 1], values[middle])
+        } else {
+            values[middle]
+        };
+        Some(Self { median, lowest, highest })
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [median, lowest, highest] = [self.median, self.lowest, self.highest].map(digits);
+        write!(f, "{median} ({lowest} to {highest})")
+    }
 }
 
 /// Three digits that mean something.

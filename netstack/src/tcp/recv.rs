@@ -386,7 +386,8 @@ impl<F: Frame> Recv<F> {
     /// The first part of `block` that was received before, in order or ahead of a gap.
     pub(crate) fn duplicate_of(&self, block: SackBlock) -> Option<SackBlock> {
         let right = block.right.earliest(self.rcv_nxt);
-        if block.left.before(right) {
+        // Half of the circle away it lies on both sides.
+        if block.left.before(right) && block.left.before(self.rcv_nxt) {
             return Some(SackBlock { left: block.left, right });
         }
         self.assembler.overlap(block)

@@ -17,7 +17,7 @@ use crate::tcp::send::{OurFin, WindowUpdate};
 use crate::tcp::seq::{SeqNum, WindowSize};
 use crate::tcp::state::{Signal, State};
 use crate::time::Span;
-use crate::wire::tcp_options::SackBlock;
+use crate::wire::tcp_options::{SackBlock, SackPermitted, SegmentOptions};
 
 /// What an acknowledgment brings, as far as marks are concerned.
 struct News {
@@ -37,7 +37,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         // RFC 5961 §5.2: far too old, or for what was never sent.
         let oldest = self.send.snd_una - self.send.max_wnd.octets();
-        if ack.before(oldest) || ack.after(self.send.snd_nxt) {
+        // What lies half of the circle away is neither before nor after anything.
+        if !ack.after_or_eq(oldest) || !ack.before_or_eq(self.send.snd_nxt) {
             self.challenge(env);
             return Err(DropReason::AckOutsideRange);
         }
@@ -240,7 +241,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         segment: &Segment,
         ack: SeqNum,
     ) -> Option<SackBlock> {
-        let Options::Other(options) = segment.options else { return None };
+        let options = self.reports_of(segment)?;
         let oldest = self.send.snd_una - self.send.max_wnd.octets();
         let block = options.sack.as_slice().first().copied().filter(|block| {
             block.left.before(block.right)
@@ -256,10 +257,18 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         duplicate.then_some(block)
     }
 
+    /// The options of a segment whose SACK blocks count: that they would come was agreed. RFC 2018 §2.
+    fn reports_of<'a>(&self, segment: &'a Segment) -> Option<&'a SegmentOptions> {
+        match &segment.options {
+            Options::Other(options) if self.options.sack == SackPermitted::Yes => Some(options),
+            Options::Other(_) | Options::Syn(_) => None,
+        }
+    }
+
     /// Notes what the peer's SACK blocks report. A block that isn't above SND.UNA is a D-SACK or
     /// old; one past SND.NXT is a lie.
     fn take_sack(&mut self, env: &Env<'_, F>, segment: &Segment, learned: &mut Learned) {
-        let Options::Other(options) = segment.options else { return };
+        let Some(options) = self.reports_of(segment) else { return };
         for &block in options.sack.as_slice() {
             let sane = block.left.after(self.send.snd_una)
                 && block.left.before(block.right)

@@ -37,6 +37,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return;
         }
         self.recv.ack.at_once();
+        // What lies behind the end of the stream will never be in order.
+        self.recv.clear_ahead(env.held);
         self.notes.add(Notes::PEER_FINISHED);
         self.signal(env, Signal::Fin);
         if matches!(self.state, State::TimeWait(_)) {

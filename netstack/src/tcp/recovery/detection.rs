@@ -62,11 +62,12 @@ impl Recovery {
                 // A partial ACK in fast recovery means that the next segment is lost too: RFC 6582
                 // §3.2. After a timeout everything is given up already, and duplicate ACKs answer
                 // what was sent again for nothing: RFC 6582 §4.
+                // Other segments that come after the third one count nothing.
+                let third =
+                    facts.progress == Progress::Duplicate && self.dup_acks == DUP_THRESH;
                 let lost = match self.phase {
-                    Phase::Open => self.dup_acks == DUP_THRESH,
-                    Phase::Fast { .. } => {
-                        self.dup_acks == DUP_THRESH || facts.progress == Progress::Advanced
-                    }
+                    Phase::Open => third,
+                    Phase::Fast { .. } => third || facts.progress == Progress::Advanced,
                     Phase::Timeout { .. } => false,
                 };
                 if lost {

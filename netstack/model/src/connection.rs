@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     pub(crate) view: Option<View>,
     /// When the last segment came that may have been used.
     pub(crate) heard_at: Time,
+    /// When the last one came that was used for certain.
+    pub(crate) heard_surely_at: Time,
     /// When the current set of states was entered.
     pub(crate) entered_at: Time,
     /// What has arrived since the link was last drained.
@@ -147,6 +149,8 @@ pub(crate) struct RecvSide {
     pub(crate) ahead_is_sure: bool,
     /// The right edge as our segments have it.
     pub(crate) edge: Place,
+    /// The right edge that the host showed: it may not have said so yet.
+    pub(crate) edge_shown: Place,
     /// The window that our SYN offered.
     pub(crate) offered: i64,
     /// Whether a segment with another edge may wait for the link.
@@ -208,6 +212,8 @@ pub(crate) struct Owed {
     pub(crate) ack: Option<(Time, Rule)>,
     /// A RST in this turn, and why.
     pub(crate) reset: Option<Rule>,
+    /// Wrong ACKs of our SYN came in this turn: the rule that answers them.
+    pub(crate) bad_ack: Option<Rule>,
     /// Segments since the last acknowledgment that each may be answered by one.
     pub(crate) reasons: u32,
     /// Octets in order since then.
@@ -216,6 +222,8 @@ pub(crate) struct Owed {
     pub(crate) challenges: VecDeque<Time>,
     /// When challenge ACKs went out lately.
     pub(crate) challenged: VecDeque<Time>,
+    /// Whether what goes out may have waited for the link.
+    pub(crate) late: bool,
     /// Whether something that acknowledges went out in this turn.
     pub(crate) said: bool,
     /// Whether the reasons are challenges, all of them.
@@ -252,6 +260,7 @@ impl Connection {
             owed: Owed::default(),
             view: None,
             heard_at: at,
+            heard_surely_at: at,
             entered_at: at,
             turn: Vec::new(),
             keepalives: 0,
@@ -428,6 +437,7 @@ impl RecvSide {
             fin_is_sure: false,
             ahead_is_sure: true,
             edge: 0,
+            edge_shown: 0,
             offered: 0,
             unsaid: false,
             acked: 0,

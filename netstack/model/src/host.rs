@@ -8,7 +8,7 @@ use crate::connection::{Connection, Origin};
 use crate::court::{Court, Fired, Judged, Violation};
 use crate::profile::Profile;
 use crate::rule::Rule;
-use crate::segment::{Flags, Flow, Segment, Time};
+use crate::segment::{Flags, Flow, Form, Segment, Time};
 use crate::state::State;
 use crate::step::{Call, Label, Link, Step, View};
 
@@ -21,6 +21,8 @@ pub struct Host {
     connections: BTreeMap<Flow, Connection>,
     /// Segments of this turn that belonged to no connection.
     strays: Vec<(Flow, Segment)>,
+    /// Connections that made room in this turn: what they had to say may still go out.
+    former: BTreeMap<Flow, Connection>,
     /// Connections with something that may be due when the link is drained.
     dirty: BTreeSet<Flow>,
     /// When every connection was last looked at.
@@ -56,6 +58,7 @@ impl Host {
             listening: BTreeSet::new(),
             connections: BTreeMap::new(),
             strays: Vec::new(),
+            former: BTreeMap::new(),
             dirty: BTreeSet::new(),
             swept_at: Time::ZERO,
             fired: Fired::default(),
@@ -152,6 +155,11 @@ impl Host {
     /// A segment arrived.
     fn arrived(&mut self, at: Time, flow: Flow, segment: &Segment) -> Judged {
         let is_syn = segment.has(Flags::SYN) && !segment.has(Flags::ACK);
+        let Self { former, profile, fired, .. } = self;
+        if let Some(former) = former.get_mut(&flow) {
+            // Whether it made room is known when the new one answers.
+            former.arrived(&mut Court { at, profile, fired }, segment)?;
+        }
         if let Some(connection) = self.connections.get_mut(&flow) {
             let closed = connection.states.has(State::Closed);
             // Of two SYNs in one turn the first counts.
@@ -172,9 +180,15 @@ impl Host {
             let former = self.connections.remove(&flow);
             let fresh = Connection::from_syn(segment, at, former.as_ref());
             self.connections.insert(flow, fresh);
-        } else {
+            self.former.extend(former.map(|former| (flow, former)));
+        } else if let Some(mut former) = self.connections.remove(&flow) {
             // Nobody waits there: what was in TIME-WAIT has made room for nothing.
-            self.connections.remove(&flow);
+            if segment.form == Form::Odd {
+                former.may_also_be(State::Closed);
+                self.connections.insert(flow, former);
+            } else {
+                self.former.insert(flow, former);
+            }
         }
         Ok(())
     }
@@ -197,15 +211,18 @@ impl Host {
 
     /// A segment went out.
     fn sent(&mut self, at: Time, flow: Flow, segment: &Segment) -> Judged {
-        let Self { connections, profile, fired, strays, .. } = self;
+        let Self { connections, profile, fired, strays, former, .. } = self;
         let mut court = Court { at, profile, fired };
-        court.require(Rule::SegmentsAreWellFormed, segment.form == crate::Form::Right, || {
+        court.require(Rule::SegmentsAreWellFormed, segment.form == Form::Right, || {
             format!("odd segment: {}", segment.line())
         })?;
         let connection = connections.get_mut(&flow);
         if segment.has(Flags::RST) {
             return crate::rules::reset::sent_reset(&mut court, connection, strays, flow, segment);
         }
+        let is_new = |connection: &Connection| connection.send.syns > 0 || segment.has(Flags::SYN);
+        let of_former = connection.as_ref().is_none_or(|connection| !is_new(connection));
+        let connection = if of_former { former.get_mut(&flow).or(connection) } else { connection };
         match connection {
             Some(connection) => connection.sent(&mut court, segment),
             None => court.require(Rule::OnlyConnectionsSend, false, || {
@@ -244,6 +261,13 @@ impl Host {
         if everything {
             self.swept_at = at;
             self.dirty.extend(self.connections.keys());
+        }
+        for (flow, former) in std::mem::take(&mut self.former) {
+            let unanswered = |new: &Connection| new.send.syns == 0;
+            let was_waiting = former.states.has(State::TimeWait);
+            if was_waiting && self.connections.get(&flow).is_some_and(unanswered) {
+                self.connections.insert(flow, former);
+            }
         }
         for flow in std::mem::take(&mut self.dirty) {
             self.with(at, flow, |connection, court| connection.drained(court))

@@ -54,8 +54,9 @@ impl Connection {
     /// SYN-RECEIVED: the handshake is done, or the ACK is of something else.
     fn ack_of_our_syn(&mut self, court: &mut Court<'_>, facts: Facts, ack: Place) -> Effect {
         if ack < 1 || ack > self.send.max {
+            self.owed.bad_ack = Some(Rule::SynReceivedBadAckReset);
             if facts.sure {
-                self.owed.reset = Some(Rule::SynReceivedBadAckReset);
+                self.owed.reset = self.owed.bad_ack;
             }
             return Effect::No;
         }
@@ -80,6 +81,7 @@ impl Connection {
         if news {
             court.allow(Rule::AckAdvances);
             self.sample(court, ack);
+            self.sample_stamp(court, segment, ack);
             self.send.una.may_become(ack);
             if facts.sure {
                 self.send.una.becomes(ack);
@@ -145,6 +147,19 @@ impl Connection {
     fn sample(&mut self, court: &Court<'_>, ack: Place) {
         let una = self.send.una.min;
         self.note_round_trips(court, una, ack);
+    }
+
+    /// A round trip by the timestamp that comes back. RFC 7323 §4.1 trusts it to be that of the
+    /// oldest segment that is acknowledged; where an ACK ends within a segment, no receiver is
+    /// known to send such, and nobody knows whose it is.
+    fn sample_stamp(&mut self, court: &Court<'_>, segment: &Segment, ack: Place) {
+        let whole = self.send.sent.iter().any(|sent| sent.end == ack);
+        let Some(stamps) = self.stamps_of(segment).filter(|_| !whole) else { return };
+        if let Some(latest) = self.agreed.latest {
+            let ago = Time::from_millis(latest.wrapping_sub(stamps.echo).into());
+            let since = court.at.saturating_sub(self.send.last_at);
+            widen(&mut self.send.rtt, Time::ZERO, ago + since);
+        }
     }
 
     fn sample_sacked(&mut self, court: &Court<'_>, left: Place, right: Place) {

@@ -63,6 +63,8 @@ impl Connection {
         if !facts.sure {
             // An answer as to an unacceptable one is right too.
             self.owed.may_ack();
+            self.owed.challenges.push_back(court.at);
+            self.note_twice(facts);
         }
         self.take_stamps(court, segment, facts);
         if segment.has(Flags::RST) {
@@ -73,11 +75,14 @@ impl Connection {
             self.arrived_syn(court, segment, facts);
             return;
         }
-        self.heard_at = court.at;
         self.keepalives = 0;
         let taken = self.arrived_ack(court, segment, facts);
         if taken == Effect::No {
             return;
+        }
+        self.heard_at = court.at;
+        if taken == Effect::Must {
+            self.heard_surely_at = court.at;
         }
         let facts = Facts { sure: facts.sure && taken == Effect::Must, ..facts };
         self.arrived_text(court, segment, facts);
@@ -90,8 +95,9 @@ impl Connection {
         let ack = self.ack_of(segment);
         let acceptable = ack.is_none_or(|ack| 0 < ack && ack <= self.send.max);
         if !acceptable {
+            self.owed.bad_ack = Some(Rule::SynSentBadAckReset);
             if sure && !segment.has(Flags::RST) {
-                self.owed.reset = Some(Rule::SynSentBadAckReset);
+                self.owed.reset = self.owed.bad_ack;
             }
             return;
         }
@@ -127,6 +133,7 @@ impl Connection {
             states = states.or(self.states);
         }
         self.heard_at = court.at;
+        self.heard_surely_at = court.at;
         self.take_window(segment, 0, ack.unwrap_or(0), true);
         self.enter(states, court.at);
     }

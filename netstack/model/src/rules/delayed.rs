@@ -10,11 +10,11 @@ impl Connection {
     /// Text in order: every second full segment is acknowledged at once, all else within half a
     /// second.
     pub(crate) fn delay_ack(&mut self, court: &mut Court<'_>, facts: Facts, octets: i64) {
-        self.owed.octets += octets;
         if !facts.sure {
             self.owed.may_ack();
             return;
         }
+        self.owed.octets += octets;
         if self.owed.octets >= 2 * self.recv.largest {
             self.owed.ack_by(court.at, Rule::SecondSegmentIsAcked);
         } else {

@@ -37,6 +37,24 @@ impl Connection {
         self.agreed.stamps = stamps.into_iter().map(|stamps| stamps.value).collect();
     }
 
+    /// A SYN-ACK goes out: of an odd SYN and others of the same turn it says which one counted.
+    fn settle_syn(&mut self, syn_ack: &Segment) {
+        if self.send.syns > 0 || self.agreed.recent_is_sure {
+            return;
+        }
+        let answered = |syn: &&Segment| {
+            let stamps = syn_ack.options.stamps;
+            let echoed = stamps.is_none_or(|ours| {
+                syn.options.stamps.is_some_and(|theirs| theirs.value == ours.echo)
+            });
+            syn.has(Flags::SYN) && syn.seq.wrapping_add(1) == syn_ack.ack && echoed
+        };
+        if let Some(syn) = self.turn.iter().rev().find(answered).cloned() {
+            self.begin_receiving(&syn);
+            self.take_window(&syn, 0, 0, syn.form == Form::Right);
+        }
+    }
+
     /// A SYN or SYN-ACK goes out.
     pub(crate) fn sent_syn(&mut self, court: &mut Court<'_>, segment: &Segment) -> Judged {
         let may = if segment.has(Flags::ACK) { State::SynReceived } else { State::SynSent };
@@ -67,6 +85,7 @@ impl Connection {
         let no_text = segment.text.is_empty() && !segment.has(Flags::FIN);
         court.require(Rule::SynCarriesNoText, no_text, || segment.line())?;
         if segment.has(Flags::ACK) {
+            self.settle_syn(segment);
             let irs = self.recv.line.map(|line| line.wire(1));
             court.require(Rule::SynAckAnswersSyn, irs == Some(segment.ack), || {
                 format!("expected is {irs:?}: {}", segment.line())

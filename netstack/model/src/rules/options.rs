@@ -35,7 +35,10 @@ impl Connection {
             };
             // A cookie answers the SYN that came last, whatever came before.
             let of_turn = self.turn.iter().any(of_turn);
-            let right = if is_answer { stamps.echo == heard || of_turn } else { stamps.echo == 0 };
+            let of_syn = self.agreed.theirs.as_ref().and_then(|theirs| theirs.stamps);
+            let of_syn = of_syn.is_some_and(|theirs| theirs.value == stamps.echo);
+            let answers = stamps.echo == heard || of_turn || of_syn;
+            let right = if is_answer { answers } else { stamps.echo == 0 };
             court.require(Rule::SynEchoIsRight, right || !self.agreed.recent_is_sure, || {
                 format!("heard was {heard}: {}", segment.line())
             })?;
@@ -115,9 +118,14 @@ impl Connection {
     fn blocks(&mut self, court: &mut Court<'_>, segment: &Segment, ack: Place) -> Judged {
         let Some(line) = self.recv.line else { return Ok(()) };
         let near = self.recv.nxt.max;
+        // Half of the circle away both directions are as near: beyond the window nothing arrives.
+        let edge = self.recv.edge.max(near);
+        let place = |number| line.place(number, near);
+        let before = |left: Place| if left > edge { -(1 << 32) } else { 0 };
         let places = segment.options.sack.iter();
         let blocks: Vec<(Place, Place)> = places
-            .map(|&(left, right)| (line.place(left, near), line.place(right, near)))
+            .map(|&(left, right)| (place(left), place(right)))
+            .map(|(left, right)| (left + before(left), right + before(left)))
             .collect();
         let is_twice = |&(left, right): &(Place, Place)| {
             right <= ack || blocks.iter().skip(1).any(|&(l, r)| l <= left && right <= r)

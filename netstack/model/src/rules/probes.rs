@@ -46,6 +46,10 @@ impl Connection {
         let last = self.send.moved_at.max(self.send.last_at);
         let since = self.send.probe_at.unwrap_or(last);
         let waited = court.at.saturating_sub(since) + court.profile.slack;
+        if waited < least && court.profile.keepalive.is_some() {
+            // A closed window is no reason not to ask whether the peer lives.
+            return self.probed_peer(court, segment);
+        }
         court.require(Rule::ClosedWindowIsProbed, waited >= least, || {
             format!("{waited:?} after the last: {}", segment.line())
         })?;
@@ -72,8 +76,10 @@ impl Connection {
         let wanted = court.profile.keepalive;
         court.require(Rule::KeepaliveOnlyIfWanted, wanted.is_some(), || segment.line())?;
         let Some((idle, interval, most)) = wanted else { return Ok(()) };
-        let silent = court.at.saturating_sub(self.heard_at) + court.profile.slack;
-        court.require(Rule::SilentPeerIsProbed, silent >= idle, || {
+        let silent = court.at.saturating_sub(self.heard_surely_at) + court.profile.slack;
+        // One that waited for the link may go out after what it was to bring about.
+        let late = self.owed.late;
+        court.require(Rule::SilentPeerIsProbed, silent >= idle || late, || {
             format!("after {silent:?}, not {idle:?}: {}", segment.line())
         })?;
         let since = self.keepalive_at.map(|at| court.at.saturating_sub(at) + court.profile.slack);

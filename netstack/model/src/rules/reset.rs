@@ -117,8 +117,8 @@ pub(crate) fn sent_reset(
         });
     };
     let answered = connection.turn.iter().any(answers);
-    let owed = connection.owed.reset.take();
-    if answered && let Some(rule @ Rule::SynSentBadAckReset) = owed {
+    connection.owed.reset = None;
+    if answered && let Some(rule) = connection.owed.bad_ack {
         court.allow(rule);
         return Ok(());
     }

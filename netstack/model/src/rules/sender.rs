@@ -33,6 +33,7 @@ impl Connection {
         })?;
         self.segment_options(court, segment, ack)?;
         let before = self.recv.edge;
+        self.owed.late = self.recv.unsaid;
         self.advertise(court, i64::from(segment.window) << self.shifts().0, segment)?;
         let opens = self.recv.edge > before;
         if segment.is_empty() {

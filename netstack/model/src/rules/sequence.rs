@@ -27,6 +27,11 @@ impl Connection {
         }
         let (low, high) = (self.recv.nxt.min, self.recv.nxt.max);
         let (first, last) = (self.in_window(facts, low), self.in_window(facts, high));
+        // A half-open connection is no record of a window: what begins before it may be refused.
+        let half_open = self.states.has(State::SynReceived) && self.origin == Origin::Passive;
+        if half_open && facts.seq < low {
+            return Effect::May;
+        }
         if first || last {
             court.allow(match (segment.is_empty(), self.recv.window(high) == 0) {
                 (true, true) => Rule::AcceptableEmptyAtZeroWindow,
@@ -35,7 +40,7 @@ impl Connection {
             });
             return if first && last { Effect::Must } else { Effect::May };
         }
-        if self.may_be_looked_at(segment, facts) {
+        if self.may_be_looked_at(court, segment, facts) {
             return Effect::May;
         }
         court.allow(Rule::UnacceptableIsNotUsed);
@@ -62,7 +67,7 @@ impl Connection {
     /// What is unacceptable by the table and yet may be used in part: the acknowledgment of a
     /// segment at the edge of the window (RFC 9293 §3.10.7.4: a zero window still takes valid
     /// ACKs, URGs and RSTs), and the SYN-ACK of SYNs that crossed.
-    fn may_be_looked_at(&self, segment: &Segment, facts: Facts) -> bool {
+    fn may_be_looked_at(&self, court: &Court<'_>, segment: &Segment, facts: Facts) -> bool {
         let (low, high) = (self.recv.nxt.min, self.recv.nxt.max);
         let at_nxt = low <= facts.seq && facts.seq <= high;
         let closed = self.recv.window(high) == 0;
@@ -72,7 +77,12 @@ impl Connection {
             && segment.has(Flags::SYN)
             && segment.has(Flags::ACK);
         let control = segment.has(Flags::SYN) || segment.has(Flags::RST);
-        (closed && at_nxt && !control) || (at_edge && !control) || crossing
+        // The window may be open before a segment says so: RFC 9293 §3.8.6 asks nothing of those
+        // that come before.
+        let shows = self.send.syns > 0 && self.user.let_go_at.is_none();
+        let edge = if shows { self.recv.edge_shown } else { low + court.profile.window };
+        let untold = low <= facts.seq && facts.seq < edge;
+        (closed && at_nxt && !control) || (at_edge && !control) || crossing || untold
     }
 
     /// PAWS. RFC 7323 §5.3: a RST is exempt, and so may be what follows 24 days of silence.
@@ -104,14 +114,20 @@ impl Connection {
         segment: &Segment,
         facts: Facts,
     ) {
+        let half_open = self.states.has(State::SynReceived);
         if segment.has(Flags::RST) {
             court.allow(Rule::ResetOutsideWindowIsDropped);
-        } else if segment.text.is_empty() || !facts.sure {
+        } else if segment.text.is_empty() || !facts.sure || half_open {
             self.challenge(court, facts, Rule::UnacceptableIsAcked);
         } else {
             self.owed.ack_by(court.at, Rule::UnacceptableIsAcked);
         }
         self.note_twice(facts);
+    }
+
+    /// Whether a segment does not acknowledge our SYN.
+    fn ack_of_no_use(&self, facts: Facts) -> bool {
+        facts.ack.is_none_or(|ack| ack < 1 || ack > self.send.max)
     }
 
     /// The timestamp to echo comes from the segment at the left edge of what the last ACK left
@@ -125,8 +141,14 @@ impl Connection {
         if newer || !self.agreed.recent_is_sure {
             self.agreed.stamps.insert(stamps.value);
         }
-        if facts.sure && newer && self.agreed.recent_is_sure {
+        // What is newer than all that may have become it is it.
+        let newest = self.agreed.stamps.iter().all(|other| !older(stamps.value, *other));
+        // A half-open connection may keep the stamp of its SYN only.
+        let of_no_use = self.ack_of_no_use(facts) || segment.has(Flags::SYN);
+        let half_open = self.states.has(State::SynReceived) && of_no_use;
+        if facts.sure && !half_open && (newer && self.agreed.recent_is_sure || newest) {
             self.agreed.recent = Some((stamps.value, court.at));
+            self.agreed.recent_is_sure = true;
         } else if newer {
             self.agreed.recent_is_sure = false;
         }

@@ -51,6 +51,7 @@ impl Connection {
             && view.state != State::SynSent
         {
             let nxt = line.place(view.rcv_nxt, self.recv.nxt.max);
+            self.recv.edge_shown = nxt + view.rcv_wnd;
             exact(court, Rule::ShownRcvNxt, &mut self.recv.nxt, nxt)?;
             let over = self.fin_taken() || self.recv.fins.contains(&(nxt - 1));
             if !over && view.state != State::Closed && self.send.line.is_some() {

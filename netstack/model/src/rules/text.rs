@@ -19,6 +19,7 @@ impl Connection {
             // What follows the peer's FIN, or came before: it is acknowledged, not used.
             court.allow(Rule::TextAfterFinIsNotUsed);
             self.owed.may_ack();
+            self.note_twice(facts);
             return;
         }
         if self.user.let_go_at.is_some() && text_end > self.recv.nxt.min {
@@ -30,11 +31,13 @@ impl Connection {
         self.note_largest(court, segment, facts);
         self.note_twice(facts);
         let nxt = self.recv.nxt;
-        let edge = self.recv.edge.max(nxt.max);
+        let told = self.recv.edge.max(nxt.max);
+        let edge = told.max(self.recv.edge_shown);
         let fin = self.recv.fins.first().copied();
         let limit = fin.filter(|_| self.recv.fin_is_sure).unwrap_or(Place::MAX);
         let beyond_fin = fin.is_some_and(|fin| fin < text_end) && !self.recv.fin_is_sure;
-        let facts = Facts { sure: facts.sure && !beyond_fin, ..facts };
+        let facts =
+            Facts { sure: facts.sure && !beyond_fin && text_end.min(edge) <= told, ..facts };
         let (start, end) = (facts.text.max(nxt.min), text_end.min(edge).min(limit.max(nxt.min)));
         if start >= end {
             court.allow(Rule::OldTextIsAckedAtOnce);
@@ -129,7 +132,10 @@ impl Connection {
     /// The peer's FIN was taken, or not: what follows for the state once RCV.NXT is known.
     pub(crate) fn settle_fin(&mut self, court: &mut Court<'_>) {
         let nxt = self.recv.nxt;
-        let surely = self.recv.fins.iter().any(|fin| nxt.min == fin + 1);
+        // Text in its place, or another one, and nobody knows which one counts.
+        let arrived = &self.recv.arrived;
+        let only = |fin: Place| self.recv.fins.len() == 1 && !arrived.touches(fin, fin + 1);
+        let surely = self.recv.fins.iter().any(|fin| nxt.min == fin + 1 && only(*fin));
         let maybe = self.recv.fins.iter().any(|fin| nxt.min <= fin + 1 && *fin < nxt.max);
         if !surely && !maybe {
             return;

@@ -31,8 +31,8 @@ impl Connection {
     pub(crate) fn may_be_given_up(&self, court: &Court<'_>) -> bool {
         let profile = court.profile;
         let since = |at: Time| court.at.saturating_sub(at) + profile.slack;
-        let silent = since(self.heard_at);
-        let stuck = since(self.send.first_unacked_at().unwrap_or(self.heard_at));
+        let silent = since(self.heard_surely_at);
+        let stuck = since(self.send.first_unacked_at().unwrap_or(self.heard_surely_at));
         let opening = self.states.has(State::SynSent) || self.states.has(State::SynReceived);
         let handshake = match self.origin {
             Origin::Active => opening,
@@ -42,8 +42,7 @@ impl Connection {
         let keepalive = profile
             .keepalive
             .is_some_and(|(idle, interval, most)| silent >= idle + interval.min(idle) * most);
-        let closing =
-            self.user.closed_at.is_some() && since(self.entered_at) >= profile.close_timeout;
+        let closing = self.user.closed_at.is_some_and(|at| since(at) >= profile.close_timeout);
         handshake
             || keepalive
             || closing
@@ -54,6 +53,7 @@ impl Connection {
     /// All that was due is out: nothing may be missing.
     pub(crate) fn drained(&mut self, court: &mut Court<'_>) -> Judged {
         self.turn.clear();
+        self.owed.bad_ack = None;
         let fresh = std::mem::take(&mut self.send.fresh);
         if self.owed.ack.is_none() && std::mem::take(&mut self.owed.said) {
             self.owed.reasons = 0;

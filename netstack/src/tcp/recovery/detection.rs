@@ -63,8 +63,7 @@ impl Recovery {
                 // §3.2. After a timeout everything is given up already, and duplicate ACKs answer
                 // what was sent again for nothing: RFC 6582 §4.
                 // Other segments that come after the third one count nothing.
-                let third =
-                    facts.progress == Progress::Duplicate && self.dup_acks == DUP_THRESH;
+                let third = facts.progress == Progress::Duplicate && self.dup_acks == DUP_THRESH;
                 let lost = match self.phase {
                     Phase::Open => third,
                     Phase::Fast { .. } => third || facts.progress == Progress::Advanced,

@@ -1,13 +1,13 @@
 //! Few of everything: connections wait for one another, and every transfer is whole.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::sync::{Arc, Barrier, PoisonError, RwLock};
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Barrier, Mutex, PoisonError, RwLock, mpsc};
 use std::thread;
 
 use crate::blob::{Blob, checksum};
 use crate::client::{Client, Stream, finish, shake_hands};
-use crate::edge::{Edge, Plan, V4_HTTPS, V6_HTTPS};
+use crate::edge::{ADDRESSES, Edge, LIMIT, Plan};
 use crate::server::Server;
 
 /// Transfers at the same time: more than a class has record buffers where they are few.
@@ -15,6 +15,9 @@ const TRANSFERS: usize = 100;
 
 /// What each of them moves.
 const BYTES: u64 = 1 << 20;
+
+/// What fits into weir's receive windows and frames, all transfers' together.
+const SMALL_BYTES: u64 = 64 << 10;
 
 /// As few record buffers as there may be: 64 of each class.
 const FEW_BUFFERS: &str = "[memory]\nrecord_buffers = \"1B\"\n";
@@ -51,6 +54,59 @@ fn uploads_that_use_up_the_operations_are_whole() {
 }
 
 #[test]
+fn uploads_behind_the_servers_end_are_whole_when_record_buffers_are_used_up() {
+    let edge = start(FEW_BUFFERS);
+    let gate = Gate::default();
+    let (told, uploads) = mpsc::channel();
+    let told = Mutex::new(told);
+    narrow(&edge);
+    let _backend = Server::start(&edge.host, "127.0.0.1:8080", {
+        let gate = Arc::clone(&gate);
+        move |mut stream: TcpStream| {
+            let mut serve = || -> io::Result<Vec<u8>> {
+                stream.read_exact(&mut [0])?;
+                stream.shutdown(Shutdown::Write)?;
+                pass(&gate);
+                Ok(checksum(&mut stream)?.as_ref().to_vec())
+            };
+            let served = serve();
+            // Nobody listens any more when the test has failed.
+            drop(told.lock().unwrap_or_else(PoisonError::into_inner).send(served));
+        }
+    });
+    let closed = gate.write().expect("nobody has it");
+    let client = Client::new(&edge);
+    let open = |number: usize| -> io::Result<Stream> {
+        let mut stream = connect(&client, number)?;
+        stream.write_all(b"!")?;
+        stream.read_to_end(&mut Vec::new())?;
+        Ok(stream)
+    };
+    let upload = |stream: &mut Stream| -> io::Result<()> {
+        Blob::new(1, SMALL_BYTES).copy_to(stream)?;
+        finish(stream)
+    };
+    let all = || {
+        let mut streams = (0..TRANSFERS).map(open).collect::<io::Result<Vec<_>>>()?;
+        streams.iter_mut().try_for_each(upload)
+    };
+    edge.client.enter(all).expect("the host is there").expect("all of it is sent");
+    // Every connection is over, in order, as far as TCP goes; what came over it is still in weir.
+    edge.wait_for_count("weir_tcp_connections{listener=\"https\",state=\"time_wait\"}", TRANSFERS);
+    edge.wait_for_count("weir_record_buffers{class=\"large\",use=\"free\"}", 0);
+    edge.wait_for_count("weir_sessions ", TRANSFERS);
+    drop(closed);
+
+    let whole = Blob::new(1, SMALL_BYTES).copy_to(&mut io::sink()).expect("a checksum");
+    for _ in 0..TRANSFERS {
+        let upload = uploads.recv_timeout(LIMIT).expect("a backend").expect("an end in order");
+        assert_eq!(upload, whole.as_ref());
+    }
+    edge.wait_for_count("weir_sessions ", 0);
+    edge.wait_for_count("weir_backend_operations{", 0);
+}
+
+#[test]
 fn memory_of_a_burst_goes_back() {
     let edge = start("");
     let memory = |edge: &Edge| edge.metric("weir_memory_bytes{pool=\"record_buffers_");
@@ -63,6 +119,13 @@ fn memory_of_a_burst_goes_back() {
 fn start(shortage: &str) -> Edge {
     let Plan { config, .. } = Plan::default();
     Edge::start(&Plan { config: format!("{shortage}\n{config}"), ..Plan::default() })
+}
+
+/// Little fits into the sockets between weir and its backends: the rest waits in weir.
+fn narrow(edge: &Edge) {
+    for key in ["net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"] {
+        edge.host.set_sysctl(key, "4096 8192 16384").expect("a size");
+    }
 }
 
 /// Every client asks, and reads only once `short` holds.
@@ -84,10 +147,7 @@ fn download(edge: &Edge, short: impl Fn(&Edge) -> bool) {
 /// Every client sends, to a backend that reads only once `short` holds.
 fn upload(edge: &Edge, short: impl Fn(&Edge) -> bool) {
     let gate = Gate::default();
-    // Little fits into the sockets between weir and its backend: the rest waits in weir.
-    for key in ["net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"] {
-        edge.host.set_sysctl(key, "4096 8192 16384").expect("a size");
-    }
+    narrow(edge);
     let _backend = Server::start(&edge.host, "127.0.0.1:8080", {
         let gate = Arc::clone(&gate);
         move |mut stream: TcpStream| {
@@ -148,8 +208,7 @@ fn transfer(
 }
 
 fn connect(tls: &Client, number: usize) -> io::Result<Stream> {
-    let address = if number.is_multiple_of(2) { V4_HTTPS } else { V6_HTTPS };
-    let mut stream = tls.connect(address)?;
+    let mut stream = tls.connect(ADDRESSES[number % 2])?;
     shake_hands(&mut stream)?;
     Ok(stream)
 }

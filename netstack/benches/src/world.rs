@@ -96,7 +96,7 @@ impl Link for Sink {
 
 /// What connections send.
 static DATA: [u8; 1_460] = [0x5a; 1_460];
-/// Peers beside those with a connection, for [`World::life`].
+/// Peers beside those with a connection, for whole lives.
 const STRANGERS: u32 = 1 << 14;
 
 impl World {

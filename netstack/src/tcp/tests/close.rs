@@ -1,5 +1,7 @@
 //! Closing: every order, half-closes, deadlines, TIME-WAIT and its reuse.
 
+use alloc::vec;
+
 use super::host::{Host, Peer};
 use crate::tcp::segment::Control;
 use crate::wire::tcp::Flags;
@@ -25,6 +27,23 @@ fn finish(host: &mut Host, peer: &mut Peer, id: ConnectionId) {
     assert_eq!(fin.control, Control::Fin);
     peer.ack = fin.seq + 1;
     host.receive(peer.frame(&[]));
+}
+
+#[test]
+fn the_fin_is_behind_the_last_of_many_small_buffers() {
+    let (mut host, _, id) = connected();
+    // More than one segment gathers.
+    let all = [b'x'; 100];
+    for byte in all {
+        host.engine.send(host.now, id, vec![byte]).expect("there is room");
+    }
+    host.engine.shutdown(host.now, id);
+    let segments = host.segments();
+    let (last, others) = segments.split_last().expect("it all fits the window");
+    assert!(!others.is_empty(), "one segment does not gather them");
+    assert_eq!(last.0.control, Control::Fin);
+    assert!(others.iter().all(|(segment, _)| segment.control == Control::None));
+    assert_eq!(segments.iter().map(|(_, payload)| payload.len()).sum::<usize>(), all.len());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use hosts::{Child, Output, wait_until};
 
 use crate::backend::Backend;
-use crate::edge::{Edge, LIMIT, Plan, V4};
+use crate::edge::{Edge, LIMIT, Plan, V4, V6};
 use crate::tls;
 
 #[test]
@@ -16,12 +16,14 @@ fn kdig_asks_dnsmasq_over_tls() {
     let edge = Edge::start(&Plan::one_vhost("dns.example", "127.0.0.1:53", alpn));
     let _dnsmasq = dnsmasq(&edge);
     let authority = format!("+tls-ca={}", edge.ca().display());
-    let server = format!("@{V4}");
-    let answer = edge.client.run(
-        "kdig",
-        &[&server, "-p", "443", &authority, "+tls-hostname=dns.example", "+short", "what.test"],
-    );
-    assert_eq!(answer.expect("kdig gets an answer").trim(), "198.51.100.7");
+    for address in [V4, V6] {
+        let server = format!("@{address}");
+        let answer = edge.client.run(
+            "kdig",
+            &[&server, "-p", "443", &authority, "+tls-hostname=dns.example", "+short", "what.test"],
+        );
+        assert_eq!(answer.expect("kdig gets an answer").trim(), "198.51.100.7", "{address}");
+    }
 }
 
 #[test]

@@ -6,12 +6,13 @@ use std::net::{Shutdown, TcpStream};
 use rustls::{ALL_VERSIONS, StreamOwned, SupportedProtocolVersion};
 
 use crate::backend::Backend;
+use crate::blob::{Blob, checksum};
 use crate::client::{Stream, shake_hands};
 use crate::edge::{ADDRESSES, Edge, Plan};
 use crate::tls;
 
 /// More than the buffers on the way hold.
-const BULK_BYTES: usize = 8 << 20;
+const BULK_BYTES: u64 = 8 << 20;
 
 /// How a client says that it sends no more.
 #[derive(Clone, Copy, Debug)]
@@ -64,15 +65,16 @@ fn a_client_that_has_finished_gets_its_whole_answer() {
         let served = backend.serve(|mut stream: TcpStream| {
             let mut request = Vec::new();
             stream.read_to_end(&mut request).expect("a request and its end");
-            stream.write_all(&vec![b'.'; BULK_BYTES]).expect("the answer is taken");
-            request
+            let sent = Blob::new(1, BULK_BYTES).copy_to(&mut stream).expect("the answer is taken");
+            (request, sent)
         });
         stream.write_all(b"request").expect("weir takes the request");
         finish(&mut stream, end);
         // Without close_notify at the end this would be an error.
-        let answer_bytes = drain(&mut stream).expect("the whole answer");
-        assert_eq!(answer_bytes, BULK_BYTES as u64, "{version:?} {end:?}");
-        assert_eq!(served.join().expect("the backend is content"), b"request");
+        let answer = checksum(&mut stream).expect("the whole answer");
+        let (request, sent) = served.join().expect("the backend is content");
+        assert_eq!(request, b"request");
+        assert_eq!(answer.as_ref(), sent.as_ref(), "{version:?} {end:?}");
     });
 }
 
@@ -80,18 +82,24 @@ fn a_client_that_has_finished_gets_its_whole_answer() {
 fn a_backend_that_has_finished_gets_the_whole_upload() {
     in_every_way(|backend, mut stream, (version, end)| {
         let served = backend.serve(|mut stream: TcpStream| {
+            stream.read_exact(&mut [0]).expect("the upload has begun");
             stream.write_all(b"enough").expect("the answer is taken");
             stream.shutdown(Shutdown::Write).expect("a FIN");
-            drain(&mut stream).expect("an upload and its end")
+            checksum(&mut stream).expect("an upload and its end")
         });
+        // The backend finishes while this is under way.
         stream.write_all(b"?").expect("weir takes the first byte");
+        let mut upload = Blob::new(2, BULK_BYTES);
+        let mut first = (&mut upload).take(BULK_BYTES / 2);
+        io::copy(&mut first, &mut stream).expect("weir takes the first half");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer and its end");
         assert_eq!(answer, "enough");
-        stream.write_all(&vec![b'.'; BULK_BYTES]).expect("weir takes the upload");
+        io::copy(&mut upload, &mut stream).expect("weir takes the second half");
         finish(&mut stream, end);
-        let upload_bytes = served.join().expect("the backend is content");
-        assert_eq!(upload_bytes, BULK_BYTES as u64 + 1, "{version:?} {end:?}");
+        let whole = checksum(Blob::new(2, BULK_BYTES)).expect("a checksum");
+        let taken = served.join().expect("the backend is content");
+        assert_eq!(taken.as_ref(), whole.as_ref(), "{version:?} {end:?}");
     });
 }
 

@@ -71,6 +71,9 @@ impl Holdings {
     /// Waits until `edge` holds exactly as many things as here.
     pub(crate) fn wait_for_same(&self, edge: &Edge, time_wait: TimeWait) {
         let wanted = self.things(time_wait);
+        for prefix in THINGS {
+            assert!(wanted.keys().any(|name| name.starts_with(prefix)), "no series {prefix}");
+        }
         let mut others = Vec::new();
         let limit = if time_wait == TimeWait::Over { LAST } else { LIMIT };
         let same = wait_until(limit, "all to be given back", || {
@@ -78,8 +81,9 @@ impl Holdings {
                 thread::sleep(LOOK_INTERVAL);
             }
             let now = Self::of(edge).things(time_wait);
-            others =
-                now.into_iter().filter(|(name, value)| wanted.get(name) != Some(value)).collect();
+            let lost = wanted.iter().filter(|(name, _)| !now.contains_key(*name));
+            let others_now = now.iter().filter(|(name, value)| wanted.get(*name) != Some(*value));
+            others = lost.chain(others_now).map(|(name, value)| (name.clone(), *value)).collect();
             others.is_empty()
         });
         let rest = || format!("{}\n{}", edge.ask(&["conns", "--json"]), edge.metrics());

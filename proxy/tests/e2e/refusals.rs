@@ -7,8 +7,8 @@ use hosts::wait_until;
 use rustls::ALL_VERSIONS;
 
 use crate::backend::Backend;
-use crate::edge::{EDGE_DEVICE, Edge, LIMIT, Plan, V4_HTTPS, nginx};
-use crate::openssl::s_client;
+use crate::edge::{ADDRESSES, EDGE_DEVICE, Edge, LIMIT, Plan, V4_HTTPS, nginx};
+use crate::openssl::{s_client, s_client_to};
 use crate::tls;
 
 /// What an nginx at the default pool's address says.
@@ -53,14 +53,16 @@ fn is_alert(record: &[u8], description: u8) -> bool {
 fn unknown_and_missing_names_are_refused_and_nothing_is_forwarded() {
     let edge = Edge::start(&Plan::default());
     let backend = Backend::listen(&edge, 8080);
-    for version in ["-tls1_2", "-tls1_3"] {
-        for name in [&["-servername", "other.example"][..], &["-noservername"]] {
-            let said = s_client(&edge, &[&[version], name].concat());
-            assert!(said.contains("unrecognized name"), "{said}");
+    for address in ADDRESSES {
+        for version in ["-tls1_2", "-tls1_3"] {
+            for name in [&["-servername", "other.example"][..], &["-noservername"]] {
+                let said = s_client_to(&edge, address, &[&[version], name].concat());
+                assert!(said.contains("unrecognized name"), "{address}: {said}");
+            }
         }
     }
-    edge.wait_for_count(&failures("unrecognized_name"), 4);
-    edge.wait_for_count(&closes("unrecognized_name"), 4);
+    edge.wait_for_count(&failures("unrecognized_name"), 8);
+    edge.wait_for_count(&closes("unrecognized_name"), 8);
     edge.wait_for_count("weir_backend_connects_total", 0);
     edge.wait_for_count("weir_tls_handshakes_total", 0);
     assert!(backend.is_alone(), "nothing is forwarded");
@@ -80,9 +82,10 @@ fn what_is_no_tls_is_closed_and_counted_by_reason() {
         ("sslv2", &sslv2, Some(70)),
         ("hello_too_long", &endless, Some(50)),
     ];
-    for (reason, bytes, alert) in cases {
+    let both = ADDRESSES.into_iter().flat_map(|address| cases.map(|case| (address, case)));
+    for (address, (reason, bytes, alert)) in both {
         let before = edge.metric(&failures(reason));
-        let mut socket = tls::socket(&edge, V4_HTTPS);
+        let mut socket = tls::socket(&edge, address);
         socket.write_all(bytes).expect("weir takes it");
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).expect("a FIN");
@@ -90,7 +93,7 @@ fn what_is_no_tls_is_closed_and_counted_by_reason() {
         assert!(as_expected, "{reason}: {answer:?}");
         edge.wait_for_metrics(reason, |edge| edge.metric(&failures(reason)) == before + 1.0);
     }
-    edge.wait_for_count(&closes("handshake_failed"), 6);
+    edge.wait_for_count(&closes("handshake_failed"), 12);
     assert!(backend.is_alone(), "nothing is forwarded");
 }
 
@@ -130,12 +133,12 @@ fn clients_that_share_nothing_with_the_policy_are_told_what() {
 
 #[test]
 fn a_backend_that_refuses_ends_the_connection_with_the_reason_in_log_and_metrics() {
-    let edge = edge_before("[\"127.0.0.1:8080\", \"127.0.0.1:8081\"]");
+    let edge = edge_before("[\"127.0.0.1:8080\", \"[::1]:8081\"]");
     let error = tls::get(&mut tls::connect(&edge, "www.example")).expect_err("nobody is there");
     assert!(error.to_string().contains("InternalError"), "{error}\n{}", edge.log());
     edge.wait_for_count(&connects("refused"), 2);
     edge.wait_for_count(&closes("backend_unreachable"), 1);
-    for server in ["127.0.0.1:8080", "127.0.0.1:8081"] {
+    for server in ["127.0.0.1:8080", "[::1]:8081"] {
         let log = edge.log();
         let line = log.lines().find(|line| line.contains(&format!("server=\"{server}\"")));
         let line = line.unwrap_or_else(|| panic!("no line about {server}:\n{log}"));

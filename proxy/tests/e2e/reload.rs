@@ -132,7 +132,8 @@ fn broken_file_leaves_the_running_configuration() {
         edge.metric("weir_config_last_reload_successful") == 0.0
     });
     assert!(edge.log().contains(&place), "{place} is not in the log:\n{}", edge.log());
-    assert!(edge.log().contains("cert"), "what was meant is not in the log:\n{}", edge.log());
+    let meant = "did you mean `cert`?";
+    assert!(edge.log().contains(meant), "what was meant is not in the log:\n{}", edge.log());
     let socket = edge.path("weir.sock").display().to_string();
     let (status, said) = edge.try_weir(&[], &["reload", "--socket", &socket]);
     assert_eq!(status.code(), Some(1), "{said}");

@@ -41,7 +41,7 @@ use info::{ConnectionInfo, Counters, Held, Pool, SendView, StateCounts};
 use listener::Listeners;
 use neighbor::NeighborCache;
 use payload::{Buffer, Frame, Payload};
-use reply::{Replies, Reply};
+use reply::Replies;
 use settle::{Entry, Listed, Phase};
 use slots::{ConnectionId, Slots};
 use time_wait::TimeWaits;
@@ -49,7 +49,6 @@ use wheel::Wheel;
 
 use crate::tcp::connection::{Env, Owner, Tcb};
 use crate::tcp::isn::{PortChooser, Secrets};
-use crate::tcp::state::Signal;
 use crate::tcp::train::Link;
 use crate::time::Instant;
 use crate::wire::ethernet::MacAddress;
@@ -306,11 +305,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         } else {
             self.with(now, id, |tcb, env| {
                 if tcb.end.is_none() {
-                    if let Some(reset) = tcb.reset(env) {
-                        env.counters.resets_sent += 1;
-                        env.replies.push(Reply::Segment(reset), env.counters);
-                    }
-                    tcb.finish(env, Signal::Abort, event::CloseReason::Aborted);
+                    tcb.break_off(env, event::CloseReason::Aborted);
                 }
             });
         }

@@ -3,11 +3,9 @@
 use super::Engine;
 use super::event::CloseReason;
 use super::payload::{Buffer, Frame};
-use super::reply::Reply;
 use super::settle::Phase;
 use super::slots::ConnectionId;
 use crate::tcp::connection::{Env, Owner};
-use crate::tcp::state::Signal;
 use crate::time::Instant;
 
 impl<F: Frame, B: Buffer> Engine<F, B> {
@@ -22,7 +20,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let entry = self.connections.get_mut(id)?;
         let (phase, owner) = (entry.phase, entry.tcb.owner);
         if phase == Phase::Live {
-            let env = Env {
+            let mut env = Env {
                 now,
                 config: &self.config.tcp,
                 limits: &self.config.limits,
@@ -30,11 +28,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 held: &mut self.held,
                 replies: &mut self.replies,
             };
-            if let Some(reset) = entry.tcb.reset(&env) {
-                env.counters.resets_sent += 1;
-                env.replies.push(Reply::Segment(reset), env.counters);
-            }
-            entry.tcb.finish(&env, Signal::Abort, CloseReason::Internal);
+            entry.tcb.break_off(&mut env, CloseReason::Internal);
             // Anything that was to be told is void: its owner hears of the end alone.
             self.settle(now, id);
         } else if owner == Owner::Attached {

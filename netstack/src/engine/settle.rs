@@ -10,7 +10,7 @@ use super::slots::ConnectionId;
 use super::time_wait::TimeWaitRecord;
 use super::wheel::TimerId;
 use crate::tcp::connection::{Env, Notes, Owner, Tcb};
-use crate::tcp::state::{Signal, State, TcpState};
+use crate::tcp::state::{State, TcpState};
 use crate::time::Instant;
 
 /// A connection and its place in the engine.
@@ -72,10 +72,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let result = step(&mut entry.tcb, &mut env);
         if entry.tcb.check_invariants().is_err() {
             env.counters.invariants_broken += 1;
-            if let Some(reset) = entry.tcb.reset(&env) {
-                env.replies.push(Reply::Segment(reset), env.counters);
-            }
-            entry.tcb.finish(&env, Signal::Abort, CloseReason::Internal);
+            entry.tcb.break_off(&mut env, CloseReason::Internal);
         }
         self.settle(now, id);
         self.at_work = None;

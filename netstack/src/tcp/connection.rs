@@ -23,7 +23,7 @@ use crate::engine::drops::DropReason;
 use crate::engine::event::{CloseReason, ListenerId};
 use crate::engine::info::{Counters, Held};
 use crate::engine::payload::{Buffer, Frame};
-use crate::engine::reply::Replies;
+use crate::engine::reply::{Replies, Reply};
 use crate::time::{Instant, Span};
 use crate::wire::tcp_options::{SackPermitted, Timestamps};
 
@@ -269,6 +269,15 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     pub(crate) fn finish(&mut self, env: &Env<'_, F>, signal: Signal, reason: CloseReason) {
         self.signal(env, signal);
         self.end.get_or_insert(reason);
+    }
+
+    /// Ends the connection with RST, where the peer knows of it.
+    pub(crate) fn break_off(&mut self, env: &mut Env<'_, F>, reason: CloseReason) {
+        if let Some(reset) = self.reset(env) {
+            env.counters.resets_sent += 1;
+            env.replies.push(Reply::Segment(reset), env.counters);
+        }
+        self.finish(env, Signal::Abort, reason);
     }
 
     /// Sets the deadline of the state: it starts anew with every progress of an orphan.

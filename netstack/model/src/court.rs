@@ -32,6 +32,13 @@ impl Fired {
         &self.latest
     }
 
+    /// Adds what `other` counted.
+    pub fn add(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
     /// A new step begins.
     pub(crate) fn start_step(&mut self) {
         self.latest.clear();

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::fired::seeds_max;
 use crate::random::Random;
 
 /// Runs a test for each of its seeds, or as the environment says: `WEIR_SIM_SEED=<seed>` runs that
@@ -12,6 +13,8 @@ pub fn for_seeds(seeds: Range<u64>, test: impl Fn(&mut Random)) {
         (None, Some(factor)) => seeds.start..seeds.end * factor,
         (None, None) => seeds,
     };
+    let end = seeds.end.min(seeds.start.saturating_add(seeds_max()));
+    let seeds = seeds.start..end;
     for seed in seeds {
         let _printer = PrintSeed(seed);
         test(&mut Random::new(seed));

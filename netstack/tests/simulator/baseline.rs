@@ -4,7 +4,7 @@ use netstack::{Keepalive, Span};
 use netstack_simulator::{Ending, Family, Impairments, NetworkConfig, Plan, Random, for_seeds};
 
 #[test]
-fn hundreds_of_connections_that_end_in_every_way_leave_nothing() {
+pub(crate) fn hundreds_of_connections_that_end_in_every_way_leave_nothing() {
     for_seeds(0..12, |random| {
         let mut server = Plan::sending(3_000);
         server.ending = random.pick(&[
@@ -52,7 +52,7 @@ fn hundreds_of_connections_that_end_in_every_way_leave_nothing() {
 }
 
 #[test]
-fn equal_seeds_give_equal_runs() {
+pub(crate) fn equal_seeds_give_equal_runs() {
     for_seeds(0..20, |random| {
         let run = |mut random: Random| {
             let plans = Plan::pair(&mut random, 50_000);

@@ -18,32 +18,32 @@ fn orderly(client: Ending, server: Ending) {
 }
 
 #[test]
-fn the_client_finishes_first() {
+pub(crate) fn the_client_finishes_first() {
     orderly(Ending::Finish, Ending::FinishAfterPeer);
 }
 
 #[test]
-fn the_server_finishes_first() {
+pub(crate) fn the_server_finishes_first() {
     orderly(Ending::FinishAfterPeer, Ending::Finish);
 }
 
 #[test]
-fn both_finish_at_once() {
+pub(crate) fn both_finish_at_once() {
     orderly(Ending::Finish, Ending::Finish);
 }
 
 #[test]
-fn the_client_finishes_and_the_server_lets_go() {
+pub(crate) fn the_client_finishes_and_the_server_lets_go() {
     orderly(Ending::Finish, Ending::LetGoAfterPeer);
 }
 
 #[test]
-fn the_server_finishes_and_the_client_lets_go() {
+pub(crate) fn the_server_finishes_and_the_client_lets_go() {
     orderly(Ending::LetGoAfterPeer, Ending::Finish);
 }
 
 #[test]
-fn a_half_closed_client_gets_its_whole_answer() {
+pub(crate) fn a_half_closed_client_gets_its_whole_answer() {
     for_seeds(0..200, |random| {
         let client = Plan::sending(100).ending(Ending::Finish);
         let server = Plan::sending(150_000).ending(Ending::FinishAfterPeer);
@@ -55,7 +55,7 @@ fn a_half_closed_client_gets_its_whole_answer() {
 }
 
 #[test]
-fn a_half_closed_server_gets_the_whole_upload() {
+pub(crate) fn a_half_closed_server_gets_the_whole_upload() {
     for_seeds(0..200, |random| {
         let client = Plan::sending(150_000).ending(Ending::FinishAfterPeer);
         let server = Plan::sending(100).ending(Ending::Finish);
@@ -67,7 +67,7 @@ fn a_half_closed_server_gets_the_whole_upload() {
 }
 
 #[test]
-fn a_reset_ends_both_sides_wherever_it_comes() {
+pub(crate) fn a_reset_ends_both_sides_wherever_it_comes() {
     for_seeds(0..400, |random| {
         // A client that resets before it received anything may do so before it is accepted.
         let after_received = random.pick(&[1, 3_000, 40_000]);
@@ -85,7 +85,7 @@ fn a_reset_ends_both_sides_wherever_it_comes() {
 }
 
 #[test]
-fn a_reset_on_a_bad_link_leaves_nothing_behind() {
+pub(crate) fn a_reset_on_a_bad_link_leaves_nothing_behind() {
     for_seeds(0..400, |random| {
         let after_received = random.pick(&[0, 1, 3_000, 40_000]);
         let abort = Ending::Abort { after_received };
@@ -110,7 +110,7 @@ fn a_reset_on_a_bad_link_leaves_nothing_behind() {
 }
 
 #[test]
-fn one_that_lets_go_resets_what_comes_later() {
+pub(crate) fn one_that_lets_go_resets_what_comes_later() {
     for_seeds(0..200, |random| {
         let client = Plan::sending(500).ending(Ending::LetGo);
         let server = Plan::sending(3_000_000).ending(Ending::Never);
@@ -124,7 +124,7 @@ fn one_that_lets_go_resets_what_comes_later() {
 }
 
 #[test]
-fn a_peer_that_is_gone_is_given_up() {
+pub(crate) fn a_peer_that_is_gone_is_given_up() {
     for_seeds(0..40, |random| {
         let plans = [Plan::sending(10_000_000), Plan::sending(10_000_000)];
         let mut network = NetworkConfig::new(plans[1]).build(random);
@@ -139,7 +139,7 @@ fn a_peer_that_is_gone_is_given_up() {
 }
 
 #[test]
-fn a_silent_peer_that_is_gone_is_found_by_keepalive() {
+pub(crate) fn a_silent_peer_that_is_gone_is_found_by_keepalive() {
     for_seeds(0..40, |random| {
         let stay = Plan::sending(100).ending(Ending::Never);
         let mut config = NetworkConfig::new(stay);
@@ -164,7 +164,7 @@ fn a_silent_peer_that_is_gone_is_found_by_keepalive() {
 }
 
 #[test]
-fn one_that_is_let_go_while_the_peer_is_gone_ends() {
+pub(crate) fn one_that_is_let_go_while_the_peer_is_gone_ends() {
     for_seeds(0..40, |random| {
         let client = Plan::sending(50_000).ending(Ending::LetGo);
         let server = Plan::sending(50_000).ending(Ending::LetGoAfterPeer);

@@ -6,7 +6,7 @@ use netstack_simulator::{Bottleneck, Family, Impairments, NetworkConfig, Plan, f
 use crate::transfer::assert_delivered;
 
 #[test]
-fn a_narrow_path_is_filled() {
+pub(crate) fn a_narrow_path_is_filled() {
     for_seeds(0..10, |random| {
         let plans = [Plan::sending(3_000_000), Plan::sending(0)];
         let mut config = NetworkConfig::new(plans[1]);
@@ -41,7 +41,7 @@ fn a_narrow_path_is_filled() {
 }
 
 #[test]
-fn scattered_loss_needs_few_timeouts() {
+pub(crate) fn scattered_loss_needs_few_timeouts() {
     for_seeds(0..20, |random| {
         let plans = [Plan::sending(2_000_000), Plan::sending(0)];
         let mut config = NetworkConfig::new(plans[1]);
@@ -59,7 +59,7 @@ fn scattered_loss_needs_few_timeouts() {
 }
 
 #[test]
-fn reordering_alone_is_no_loss() {
+pub(crate) fn reordering_alone_is_no_loss() {
     for_seeds(0..20, |random| {
         let plans = [Plan::sending(1_000_000), Plan::sending(0)];
         let mut config = NetworkConfig::new(plans[1]);
@@ -78,7 +78,7 @@ fn reordering_alone_is_no_loss() {
 }
 
 #[test]
-fn duplication_alone_is_no_loss() {
+pub(crate) fn duplication_alone_is_no_loss() {
     for_seeds(0..20, |random| {
         let plans = [Plan::sending(1_000_000), Plan::sending(1_000_000)];
         let mut config = NetworkConfig::new(plans[1]);

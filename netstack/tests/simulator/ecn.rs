@@ -6,7 +6,7 @@ use netstack_simulator::{Bottleneck, Family, Impairments, NetworkConfig, Plan, f
 use crate::transfer::assert_delivered;
 
 #[test]
-fn a_queue_that_marks_is_filled_without_loss() {
+pub(crate) fn a_queue_that_marks_is_filled_without_loss() {
     for (family, backoff, feedback) in [
         (Family::V4, EcnBackoff::AsLoss, EcnFeedback::Classic),
         (Family::V6, EcnBackoff::Alternative, EcnFeedback::Classic),
@@ -58,7 +58,7 @@ fn a_queue_that_marks_is_filled_without_loss() {
 }
 
 #[test]
-fn marks_and_every_impairment_together_lose_no_byte() {
+pub(crate) fn marks_and_every_impairment_together_lose_no_byte() {
     for_seeds(0..300, |random| {
         let plans = Plan::pair(random, 100_000);
         let mut config = NetworkConfig::impaired(plans[1], random);
@@ -81,7 +81,7 @@ fn marks_and_every_impairment_together_lose_no_byte() {
 }
 
 #[test]
-fn who_is_not_asked_sends_nothing_that_can_be_marked() {
+pub(crate) fn who_is_not_asked_sends_nothing_that_can_be_marked() {
     for_seeds(0..20, |random| {
         let plans = Plan::pair(random, 100_000);
         let mut config = NetworkConfig::impaired(plans[1], random);

@@ -33,7 +33,7 @@ fn flood(network: &mut Network, count: u64, random: &mut Random) {
 }
 
 #[test]
-fn a_flood_of_syns_holds_no_memory_and_lets_honest_clients_through() {
+pub(crate) fn a_flood_of_syns_holds_no_memory_and_lets_honest_clients_through() {
     for_seeds(0..10, |random| {
         let plans = [Plan::sending(30_000), Plan::sending(50_000)];
         let mut config = NetworkConfig::new(plans[1]);
@@ -68,7 +68,7 @@ fn a_flood_of_syns_holds_no_memory_and_lets_honest_clients_through() {
 }
 
 #[test]
-fn streams_that_began_with_a_cookie_cross_the_wrap() {
+pub(crate) fn streams_that_began_with_a_cookie_cross_the_wrap() {
     for_seeds(0..50, |random| {
         let plans = [Plan::sending(60_000), Plan::sending(60_000)];
         let mut config = NetworkConfig::new(plans[1]);
@@ -82,7 +82,7 @@ fn streams_that_began_with_a_cookie_cross_the_wrap() {
 }
 
 #[test]
-fn a_worker_with_the_same_secret_takes_the_answer_to_anothers_cookie() {
+pub(crate) fn a_worker_with_the_same_secret_takes_the_answer_to_anothers_cookie() {
     for family in [Family::V4, Family::V6] {
         for_seeds(0..20, |random| {
             let plans = [Plan::sending(30_000), Plan::sending(50_000)];
@@ -109,7 +109,7 @@ fn a_worker_with_the_same_secret_takes_the_answer_to_anothers_cookie() {
 }
 
 #[test]
-fn cookies_on_a_bad_link_leave_nothing_behind() {
+pub(crate) fn cookies_on_a_bad_link_leave_nothing_behind() {
     for_seeds(0..300, |random| {
         let plans = Plan::pair(random, 20_000);
         let mut config = NetworkConfig::impaired(plans[1], random);

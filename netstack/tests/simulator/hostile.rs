@@ -45,12 +45,12 @@ fn suffer(random: &mut Random, build: fn(NetworkConfig, &mut Random) -> Network)
 }
 
 #[test]
-fn forged_segments_break_no_engine() {
+pub(crate) fn forged_segments_break_no_engine() {
     for_seeds(0..2_000, |random| suffer(random, unjudged));
 }
 
 #[test]
-fn forged_segments_break_no_rule() {
+pub(crate) fn forged_segments_break_no_rule() {
     // The single ones have found something: text behind the FIN that was kept, SACK that was not
     // agreed, a third duplicate that counted twice, a D-SACK and an ACK half of the circle away.
     for seeds in [0..160, 363..364, 598..599, 623..624, 129..130, 896..897, 1_683..1_684] {
@@ -59,7 +59,7 @@ fn forged_segments_break_no_rule() {
 }
 
 #[test]
-fn forged_segments_break_no_handshake_of_two_openers() {
+pub(crate) fn forged_segments_break_no_handshake_of_two_openers() {
     for_seeds(0..500, |random| {
         let mut plan = Plan::sending(5_000).ending(Ending::Finish);
         plan.trust = Trust::Nobody;

@@ -46,7 +46,7 @@ impl Judge for Counting {
 }
 
 #[test]
-fn a_judge_sees_every_step() {
+pub(crate) fn a_judge_sees_every_step() {
     for_seeds(0..50, |random| {
         let plans = [Plan::sending(50_000), Plan::sending(30_000)];
         let mut network = NetworkConfig::impaired(plans[1], random).build(random);

@@ -13,7 +13,7 @@ fn connect_many(network: &mut Network, count: usize, plan: Plan) {
 }
 
 #[test]
-fn half_open_connections_stay_within_their_limit() {
+pub(crate) fn half_open_connections_stay_within_their_limit() {
     for_seeds(0..10, |random| {
         let plan = Plan::sending(1_000);
         let mut config = NetworkConfig::new(plan);
@@ -35,7 +35,7 @@ fn half_open_connections_stay_within_their_limit() {
 }
 
 #[test]
-fn records_of_time_wait_stay_within_their_limit() {
+pub(crate) fn records_of_time_wait_stay_within_their_limit() {
     for_seeds(0..10, |random| {
         let plan = Plan::sending(1_000);
         let mut config = NetworkConfig::new(plan);
@@ -57,7 +57,7 @@ fn records_of_time_wait_stay_within_their_limit() {
 }
 
 #[test]
-fn connections_beyond_the_limit_wait_or_fail_and_the_others_do_not_notice() {
+pub(crate) fn connections_beyond_the_limit_wait_or_fail_and_the_others_do_not_notice() {
     for_seeds(0..10, |random| {
         let plan = Plan::sending(1_000);
         let mut config = NetworkConfig::new(plan);
@@ -76,7 +76,7 @@ fn connections_beyond_the_limit_wait_or_fail_and_the_others_do_not_notice() {
 }
 
 #[test]
-fn few_ranges_and_bytes_out_of_order_only_cost_time() {
+pub(crate) fn few_ranges_and_bytes_out_of_order_only_cost_time() {
     for_seeds(0..100, |random| {
         let plans = Plan::pair(random, 100_000);
         let mut config = NetworkConfig::impaired(plans[1], random);
@@ -94,7 +94,7 @@ fn few_ranges_and_bytes_out_of_order_only_cost_time() {
 }
 
 #[test]
-fn payload_beyond_the_frames_of_a_connection_is_copied_out() {
+pub(crate) fn payload_beyond_the_frames_of_a_connection_is_copied_out() {
     for_seeds(0..50, |random| {
         let asleep = Reader::Asleep(Span::from_secs(2));
         let plans = [Plan::sending(100_000), Plan::sending(0).reader(asleep)];
@@ -113,7 +113,7 @@ fn payload_beyond_the_frames_of_a_connection_is_copied_out() {
 }
 
 #[test]
-fn every_mtu_works_and_is_kept_to() {
+pub(crate) fn every_mtu_works_and_is_kept_to() {
     for mtu_bytes in [1_280, 1_500, 9_000, 65_535] {
         for_seeds(0..20, |random| {
             let plans = Plan::pair(random, 300_000);

@@ -6,7 +6,7 @@ use netstack_simulator::{Ending, Family, NetworkConfig, PORT, Plan, Ports, for_s
 use crate::transfer::assert_delivered;
 
 #[test]
-fn both_may_open_at_once() {
+pub(crate) fn both_may_open_at_once() {
     for_seeds(0..300, |random| {
         let plans = [Plan::sending(20_000), Plan::sending(30_000)];
         let mut config = NetworkConfig::new(plans[1]);
@@ -28,7 +28,7 @@ fn both_may_open_at_once() {
 }
 
 #[test]
-fn a_port_where_nobody_listens_refuses() {
+pub(crate) fn a_port_where_nobody_listens_refuses() {
     for family in [Family::V4, Family::V6] {
         for_seeds(0..20, |random| {
             let plan = Plan::sending(100);
@@ -45,7 +45,7 @@ fn a_port_where_nobody_listens_refuses() {
 }
 
 #[test]
-fn a_host_that_is_not_there_times_out() {
+pub(crate) fn a_host_that_is_not_there_times_out() {
     for_seeds(0..5, |random| {
         let plan = Plan::sending(100);
         let mut network = NetworkConfig::new(plan).build(random);
@@ -60,7 +60,7 @@ fn a_host_that_is_not_there_times_out() {
 }
 
 #[test]
-fn a_client_that_is_gone_leaves_no_half_open_connection() {
+pub(crate) fn a_client_that_is_gone_leaves_no_half_open_connection() {
     for_seeds(0..40, |random| {
         let plan = Plan::sending(100);
         let mut network = NetworkConfig::new(plan).build(random);
@@ -76,7 +76,7 @@ fn a_client_that_is_gone_leaves_no_half_open_connection() {
 }
 
 #[test]
-fn the_same_two_ends_can_be_used_again_at_once() {
+pub(crate) fn the_same_two_ends_can_be_used_again_at_once() {
     for_seeds(0..50, |random| {
         let plans = [Plan::sending(1_000), Plan::sending(1_000)];
         let mut network = NetworkConfig::new(plans[1]).build(random);
@@ -100,7 +100,7 @@ fn the_same_two_ends_can_be_used_again_at_once() {
 }
 
 #[test]
-fn engines_under_a_kernel_that_owns_the_addresses_say_nothing_but_tcp() {
+pub(crate) fn engines_under_a_kernel_that_owns_the_addresses_say_nothing_but_tcp() {
     for family in [Family::V4, Family::V6] {
         for_seeds(0..20, |random| {
             let plans = [Plan::sending(20_000), Plan::sending(30_000)];

@@ -44,7 +44,7 @@ fn run_until_path_mtu(network: &mut Network, within: Span, sizes: std::ops::Rang
 }
 
 #[test]
-fn a_black_hole_is_found_and_the_search_ends_below_it() {
+pub(crate) fn a_black_hole_is_found_and_the_search_ends_below_it() {
     for family in [Family::V4, Family::V6] {
         for mtu in [1_492, 1_400, 1_281, 1_100, 600] {
             if family == Family::V6 && mtu < 1_280 {
@@ -71,7 +71,7 @@ fn a_black_hole_is_found_and_the_search_ends_below_it() {
 }
 
 #[test]
-fn a_router_that_tells_is_believed_at_once() {
+pub(crate) fn a_router_that_tells_is_believed_at_once() {
     for family in [Family::V4, Family::V6] {
         for probing in [MtuProbing::Off, MtuProbing::AfterBlackHole, MtuProbing::Always] {
             for_seeds(0..2, |random| {
@@ -94,7 +94,7 @@ fn a_router_that_tells_is_believed_at_once() {
 }
 
 #[test]
-fn a_path_that_takes_more_again_is_noticed_when_its_mtu_has_aged() {
+pub(crate) fn a_path_that_takes_more_again_is_noticed_when_its_mtu_has_aged() {
     for (refusal, probing) in [
         (Refusal::Told, MtuProbing::Off),
         (Refusal::Told, MtuProbing::AfterBlackHole),
@@ -121,7 +121,7 @@ fn a_path_that_takes_more_again_is_noticed_when_its_mtu_has_aged() {
 }
 
 #[test]
-fn a_path_that_still_takes_no_more_is_asked_by_probes() {
+pub(crate) fn a_path_that_still_takes_no_more_is_asked_by_probes() {
     for refusal in [Refusal::Told, Refusal::Silent] {
         for_seeds(0..2, |random| {
             let (plans, mut config) = config(8_000_000, Some(Strait { mtu: 1_300, refusal }));
@@ -141,7 +141,7 @@ fn a_path_that_still_takes_no_more_is_asked_by_probes() {
 }
 
 #[test]
-fn a_search_from_below_reaches_the_link_without_a_loss() {
+pub(crate) fn a_search_from_below_reaches_the_link_without_a_loss() {
     for family in [Family::V4, Family::V6] {
         for_seeds(0..5, |random| {
             let (plans, mut config) = config(STREAM, None);
@@ -158,7 +158,7 @@ fn a_search_from_below_reaches_the_link_without_a_loss() {
 }
 
 #[test]
-fn searches_cross_the_wrap_of_sequence_numbers() {
+pub(crate) fn searches_cross_the_wrap_of_sequence_numbers() {
     for_seeds(0..30, |random| {
         let refusal = random.pick(&[Refusal::Silent, Refusal::Told]);
         let mtu = u16::try_from(random.within(600..1_500)).expect("it is small");
@@ -175,7 +175,7 @@ fn searches_cross_the_wrap_of_sequence_numbers() {
 }
 
 #[test]
-fn paths_that_change_under_every_impairment_lose_no_byte() {
+pub(crate) fn paths_that_change_under_every_impairment_lose_no_byte() {
     for_seeds(0..300, |random| {
         let plans = Plan::pair(random, 200_000);
         let mut config = NetworkConfig::impaired(plans[1], random);

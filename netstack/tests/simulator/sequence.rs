@@ -78,11 +78,11 @@ fn cross(clock: Clock, before_wrap_max: u64) {
 }
 
 #[test]
-fn streams_cross_the_wrap_of_sequence_numbers() {
+pub(crate) fn streams_cross_the_wrap_of_sequence_numbers() {
     cross(Clock::Isn, 40_000);
 }
 
 #[test]
-fn streams_cross_the_wrap_of_timestamps() {
+pub(crate) fn streams_cross_the_wrap_of_timestamps() {
     cross(Clock::Timestamp, 500);
 }

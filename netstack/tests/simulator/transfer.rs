@@ -14,7 +14,7 @@ pub(crate) fn assert_delivered(outcomes: &[Outcome; 2], plans: [Plan; 2]) {
 }
 
 #[test]
-fn a_good_link_needs_no_retransmission() {
+pub(crate) fn a_good_link_needs_no_retransmission() {
     for family in [Family::V4, Family::V6] {
         for_seeds(0..20, |random| {
             let plans = [Plan::sending(300_000), Plan::sending(400_000)];
@@ -32,7 +32,7 @@ fn a_good_link_needs_no_retransmission() {
 }
 
 #[test]
-fn both_directions_survive_every_impairment() {
+pub(crate) fn both_directions_survive_every_impairment() {
     for_seeds(0..2_000, |random| {
         let plans = Plan::pair(random, 100_000);
         let family = random.pick(&[Family::V4, Family::V6]);
@@ -44,7 +44,7 @@ fn both_directions_survive_every_impairment() {
 }
 
 #[test]
-fn small_buffers_and_odd_sizes_survive_every_impairment() {
+pub(crate) fn small_buffers_and_odd_sizes_survive_every_impairment() {
     for_seeds(0..500, |random| {
         let mut plans = Plan::pair(random, 3_000);
         for plan in &mut plans {
@@ -58,7 +58,7 @@ fn small_buffers_and_odd_sizes_survive_every_impairment() {
 }
 
 #[test]
-fn several_connections_share_a_bad_link() {
+pub(crate) fn several_connections_share_a_bad_link() {
     for_seeds(0..60, |random| {
         let server = Plan::sending(20_000);
         let client = Plan::sending(10_000);
@@ -81,7 +81,7 @@ fn several_connections_share_a_bad_link() {
 }
 
 #[test]
-fn heavy_loss_does_not_end_a_connection() {
+pub(crate) fn heavy_loss_does_not_end_a_connection() {
     for_seeds(0..100, |random| {
         let plans = [Plan::sending(200_000), Plan::sending(200_000)];
         let bad = Impairments { loss: 150, ..Impairments::NONE };

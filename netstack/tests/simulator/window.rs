@@ -6,7 +6,7 @@ use netstack_simulator::{Family, NetworkConfig, Plan, Reader, for_seeds};
 use crate::transfer::assert_delivered;
 
 #[test]
-fn a_window_that_was_closed_opens_again() {
+pub(crate) fn a_window_that_was_closed_opens_again() {
     for_seeds(0..200, |random| {
         let asleep = Reader::Asleep(Span::from_millis(random.within(100..60_000)));
         let plans = [Plan::sending(300_000), Plan::sending(0).reader(asleep)];
@@ -20,7 +20,7 @@ fn a_window_that_was_closed_opens_again() {
 }
 
 #[test]
-fn a_closed_window_is_probed_and_holds_what_it_promised() {
+pub(crate) fn a_closed_window_is_probed_and_holds_what_it_promised() {
     for_seeds(0..20, |random| {
         let asleep = Reader::Asleep(Span::from_secs(100));
         let plans = [Plan::sending(300_000), Plan::sending(0).reader(asleep)];
@@ -40,7 +40,7 @@ fn a_closed_window_is_probed_and_holds_what_it_promised() {
 }
 
 #[test]
-fn a_slow_reader_slows_the_sender() {
+pub(crate) fn a_slow_reader_slows_the_sender() {
     for_seeds(0..100, |random| {
         let paced = Reader::Paced(Span::from_micros(random.within(100..5_000)));
         let plans = [Plan::sending(200_000).reader(paced), Plan::sending(200_000).reader(paced)];
@@ -56,7 +56,7 @@ fn a_slow_reader_slows_the_sender() {
 }
 
 #[test]
-fn a_connection_holds_few_frames_however_small_the_segments() {
+pub(crate) fn a_connection_holds_few_frames_however_small_the_segments() {
     for_seeds(0..20, |random| {
         let asleep = Reader::Asleep(Span::from_secs(20));
         let mut client = Plan::sending(5_000);
@@ -73,7 +73,7 @@ fn a_connection_holds_few_frames_however_small_the_segments() {
 }
 
 #[test]
-fn a_sender_without_room_is_always_told_when_there_is_some() {
+pub(crate) fn a_sender_without_room_is_always_told_when_there_is_some() {
     for_seeds(0..300, |random| {
         let plans = [Plan::sending(400_000), Plan::sending(400_000)];
         let mut config = NetworkConfig::impaired(plans[1], random);

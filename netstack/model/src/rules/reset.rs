@@ -85,7 +85,7 @@ impl Connection {
 /// A RST goes out: something must have asked for it. RFC 9293 §3.5.3 and §3.10.
 pub(crate) fn sent_reset(
     court: &mut Court<'_>,
-    connection: Option<&mut Connection>,
+    mut connection: Option<&mut Connection>,
     strays: &[(Flow, Segment)],
     flow: Flow,
     reset: &Segment,
@@ -106,6 +106,16 @@ pub(crate) fn sent_reset(
     court.require(Rule::ResetNeedsReason, reason, || {
         format!("no connection, nothing that asked for it: {}", reset.line())
     })?;
+    if let Some(connection) = connection.as_deref_mut()
+        && connection.user.let_go_at.is_some()
+        && !connection.is(State::Closed)
+        && connection.turn.iter().any(|segment| !segment.text.is_empty() && answers(segment))
+    {
+        court.allow(Rule::TextAfterCloseIsReset);
+        connection.owed.reset = None;
+        connection.enter(States::only(State::Closed), court.at);
+        return Ok(());
+    }
     let of_flow = |stray: &&(Flow, Segment)| stray.0 == flow;
     if strays.iter().filter(of_flow).any(|(_, segment)| answers(segment)) {
         court.allow(Rule::ClosedAnswersWithReset);
@@ -124,11 +134,6 @@ pub(crate) fn sent_reset(
     }
     if answered && connection.states.has(State::SynReceived) {
         court.allow(Rule::SynReceivedBadAckReset);
-        return Ok(());
-    }
-    if answered && connection.user.let_go_at.is_some() {
-        court.allow(Rule::TextAfterCloseIsReset);
-        connection.enter(States::only(State::Closed), court.at);
         return Ok(());
     }
     let place = connection.send.line.map(|line| line.place(reset.seq, connection.send.max));

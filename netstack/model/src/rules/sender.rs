@@ -168,8 +168,9 @@ impl Connection {
         court.require(Rule::SenderAvoidsSillyWindows, wise, || {
             format!("{octets} octets, the MSS is {}: {}", view.mss, segment.line())
         })?;
-        if court.profile.nagle && !full && !idle && !of_train && self.user.closed_at.is_none() {
-            return court.require(Rule::NagleWaits, half && idle || probe, || {
+        if court.profile.nagle && !full {
+            let closed = self.user.closed_at.is_some();
+            return court.require(Rule::NagleWaits, idle || of_train || closed || probe, || {
                 format!("{octets} octets while data is in flight: {}", segment.line())
             });
         }

@@ -49,6 +49,12 @@ struct Known {
     timer: Option<Instant>,
 }
 
+impl<F, B> Drop for Judged<F, B> {
+    fn drop(&mut self) {
+        crate::fired::note(self.host.fired());
+    }
+}
+
 impl<F, B> Deref for Judged<F, B> {
     type Target = Engine<F, B>;
 

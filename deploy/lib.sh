@@ -94,14 +94,22 @@ check_root() {
     sudo --non-interactive true 2>/dev/null || sudo --validate || fail "sudo does not let $caller become root." \
         "As root: /usr/sbin/adduser $caller sudo (then log in again)," \
         "or clone it as root and run this as root."
-    stay_root &
+    # The pipe ends with the script, whatever ends that.
+    # shellcheck disable=SC2034 # It is never written to.
+    exec {staying_root}> >(stay_root)
 }
 
-# Renews what sudo remembers, until the script is gone: it forgets the password after a quarter of an
-# hour, and would ask again behind a long build.
+# Renews what sudo remembers, until its standard input ends: it forgets the password after a quarter of
+# an hour, and would ask again behind a long build.
 stay_root() {
-    exec >/dev/null 2>&1 </dev/null
-    while kill -0 $$ && sudo --non-interactive --validate; do sleep 30; done
+    local status
+    exec >/dev/null 2>&1
+    while true; do
+        status=0
+        read -r -t 30 || status=$?
+        # Above 128: the time is over.
+        ((status > 128)) && sudo --non-interactive --validate </dev/null || return 0
+    done
 }
 
 check_rust() {

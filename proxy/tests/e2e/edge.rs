@@ -1,5 +1,6 @@
 //! Two hosts, a cable, certificates, and weir on the edge.
 
+use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -31,8 +32,19 @@ pub(crate) const EDGE_DEVICE: &str = "edge0";
 pub(crate) const CLIENT_DEVICE: &str = "client0";
 /// Metrics, on the edge's loopback interface.
 const METRICS: &str = "127.0.0.1:9145";
+/// The variable under which weir makes no use of what kernels newer than the version in it have. weir
+/// has it from the tests' environment: `WEIR_KERNEL_MAX=6.1` runs them all as on Debian 12.
+pub(crate) const KERNEL_MAX: &str = "WEIR_KERNEL_MAX";
 /// How long anything may take to come up or go away.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// The oldest kernel.
+pub(crate) const OLDEST_KERNEL: (&str, &str) = (KERNEL_MAX, "6.1");
+
+/// What weir's log says under [`OLDEST_KERNEL`]: what every kernel moves at once, and what io_uring of
+/// 6.1 cannot do.
+const WITHOUT_NEWER_FEATURES: [&str; 3] =
+    ["tx_budget=32", "no_delay=BySystemCall", "no_iowait=false"];
 
 /// Environment variables and their values.
 pub(crate) type Environment = Vec<(&'static str, &'static str)>;
@@ -221,14 +233,14 @@ impl Edge {
     pub(crate) fn on(site: Site, plan: &Plan) -> Self {
         let weir = start_weir(&site.host, site.folder.path(), plan);
         let mut edge = Self { weir, site };
-        edge.wait_until_ready();
+        edge.wait_until_ready(plan);
         edge
     }
 
     /// Starts weir again, after its end.
     pub(crate) fn start_again(&mut self, plan: &Plan) {
         self.weir = start_weir(&self.site.host, self.site.folder.path(), plan);
-        self.wait_until_ready();
+        self.wait_until_ready(plan);
     }
 
     /// Looks at the metrics until `condition` holds.
@@ -253,13 +265,23 @@ impl Edge {
         self.weir.signal(signal).expect("weir takes signals");
     }
 
-    fn wait_until_ready(&mut self) {
+    fn wait_until_ready(&mut self, plan: &Plan) {
         let ready = wait_until(LIMIT, "weir to be ready", || {
             let ended = self.weir.try_wait().is_ok_and(|status| status.is_some());
             ended || self.site.http_status("/readyz") == 200
         });
         let ended = self.weir.try_wait().is_ok_and(|status| status.is_some());
         assert!(ready.is_ok() && !ended, "weir is not ready:\n{}", self.log());
+        if environment(plan).any(|variable| (variable.0, &*variable.1) == OLDEST_KERNEL) {
+            self.assert_without_newer_features();
+        }
+    }
+
+    /// weir has said that it makes no use of what kernels newer than the oldest have.
+    pub(crate) fn assert_without_newer_features(&self) {
+        for used in WITHOUT_NEWER_FEATURES {
+            assert!(self.log().contains(used), "{used} is not in\n{}", self.log());
+        }
     }
 }
 
@@ -280,8 +302,15 @@ pub(crate) fn nginx(host: &Host, servers: &[&str]) -> Nginx {
 fn start_weir(host: &Host, folder: &Path, plan: &Plan) -> Child {
     let mut command = host.command(env!("CARGO_BIN_EXE_weir"));
     command.arg("run").arg(folder.join("weir.toml"));
-    command.envs(plan.environment.iter().copied());
+    command.envs(environment(plan));
     Child::spawn(command, Output::Capture).expect("weir starts")
+}
+
+/// What is added to weir's environment: the tests' own kernel version, unless the plan has one.
+fn environment(plan: &Plan) -> impl Iterator<Item = (&str, String)> {
+    let kernel = env::var(KERNEL_MAX).ok().map(|version| (KERNEL_MAX, version));
+    let planned = plan.environment.iter().map(|&(name, value)| (name, value.to_owned()));
+    kernel.into_iter().chain(planned)
 }
 
 fn configuration(plan: &Plan, folder: &Path) -> String {

@@ -1,10 +1,8 @@
 //! Without what kernels newer than Debian 12's have, weir does all the same.
 
-use crate::edge::{Edge, Environment, Plan, Site};
+use crate::edge::{Edge, Environment, OLDEST_KERNEL, Plan, Site};
 use crate::transfer::{self, MIB};
 use crate::{endings, reload, strays};
-
-const OLDEST: (&str, &str) = ("WEIR_KERNEL_MAX", "6.1");
 
 /// Connections of the tests that make many.
 const CONNECTIONS: usize = 400;
@@ -43,7 +41,7 @@ fn endings_leave_nothing_behind() {
 #[test]
 fn newer_features_are_hidden() {
     let site = Site::make(&Plan::default());
-    let (name, version) = OLDEST;
+    let (name, version) = OLDEST_KERNEL;
     let (status, said) = site.try_weir(&["env", &format!("{name}={version}")], &["doctor"]);
     assert_eq!(status.code(), Some(0), "all that is hidden has a fallback:\n{said}");
     let features: Vec<_> =
@@ -63,11 +61,7 @@ fn newer_features_are_hidden() {
 
 #[test]
 fn newer_features_are_not_used() {
-    let edge = start();
-    // What every kernel moves at once, and what io_uring of 6.1 cannot do.
-    for used in ["tx_budget=32", "no_delay=BySystemCall", "no_iowait=false"] {
-        assert!(edge.log().contains(used), "{used} is not in\n{}", edge.log());
-    }
+    start().assert_without_newer_features();
 }
 
 /// The two numbers of a version.
@@ -77,7 +71,7 @@ fn parse(version: &str) -> (u32, u32) {
 }
 
 fn environment() -> Environment {
-    vec![OLDEST]
+    vec![OLDEST_KERNEL]
 }
 
 fn start() -> Edge {

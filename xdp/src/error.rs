@@ -157,7 +157,12 @@ impl fmt::Display for AttachError {
                 "the kernel offers no BPF link for XDP (it comes with 5.9), and an attachment by \
                  netlink would outlive a crash"
             ),
-            Self::Refused(source) => write!(f, "the driver refuses the XDP program: {source}"),
+            Self::Refused(source) => write!(
+                f,
+                "the driver refuses the XDP program: {source}; a large MTU may be why, or receive \
+                 offloads (`ethtool -K NAME lro off`), or a kernel without CONFIG_BPF_SYSCALL: \
+                 `weir doctor` tells what this machine has"
+            ),
             Self::Filter(source) => write!(f, "{source}"),
             Self::Load(source) => {
                 write!(f, "loading the XDP program: {source}")?;

@@ -131,13 +131,16 @@ pub(crate) enum StrayFate {
     Passed,
     /// Taken from another worker.
     Taken,
-    /// The other worker's queue was full, or there was no frame.
-    Dropped,
+    /// Dropped instead of being handed over: the other worker's queue was full.
+    QueueFull,
+    /// Handed over, and dropped there: there was no frame for it.
+    NoFrame,
 }
 
 impl StrayFate {
     /// The names, in the order of their series.
-    pub(crate) const NAMES: [&str; 3] = ["passed", "taken", "dropped"];
+    pub(crate) const NAMES: [&str; 4] =
+        ["passed", "taken", "dropped_queue_full", "dropped_no_frame"];
 }
 
 /// What came of a connect to a server, in the order of its series.

@@ -4,7 +4,7 @@ use super::LabelValues;
 use crate::config::Snapshot;
 use crate::ending::Ending;
 use crate::tally::BackendResult;
-use crate::worker::publish::{POOLS, RETRANSMIT_CAUSES};
+use crate::worker::publish::{KERNEL_DROPS, POOLS, RETRANSMIT_CAUSES};
 
 impl LabelValues {
     /// The values for a process that runs `snapshot`, with a worker for each of `queues`.
@@ -20,7 +20,11 @@ impl LabelValues {
                 .iter()
                 .map(|reason| reason.label())
                 .collect(),
-            xdp_drop_reasons: xdp::DropReason::ALL.iter().map(|reason| reason.name()).collect(),
+            xdp_drop_reasons: xdp::DropReason::ALL
+                .iter()
+                .map(|reason| reason.name())
+                .chain(KERNEL_DROPS)
+                .collect(),
             backend_results: BackendResult::NAMES.to_vec(),
             memory_pools: POOLS.to_vec(),
         }

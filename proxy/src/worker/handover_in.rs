@@ -20,7 +20,7 @@ pub(super) fn settle(
     match handover.pass(&question, context.now) {
         Passed::Stays => answer(context, handover, frame),
         Passed::On => context.tally.stray(StrayFate::Passed),
-        Passed::Full => context.tally.stray(StrayFate::Dropped),
+        Passed::Full => context.tally.stray(StrayFate::QueueFull),
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn take(
     stray: &Stray,
 ) {
     let Some(frame) = copy_in(queue, &stray.bytes) else {
-        context.tally.stray(StrayFate::Dropped);
+        context.tally.stray(StrayFate::NoFrame);
         return;
     };
     context.tally.stray(StrayFate::Taken);

@@ -22,6 +22,10 @@ const INTERVAL: Span = Span::from_millis(100);
 /// What made a segment be sent again, in the order of the series.
 pub(crate) const RETRANSMIT_CAUSES: [&str; 4] = ["handshake", "timeout", "recovery", "probe"];
 
+/// What the kernel drops before it reaches the queue, in the order of the series behind the queue's
+/// own reasons.
+pub(crate) const KERNEL_DROPS: [&str; 3] = ["no_frame", "rx_ring_full", "invalid_descriptor"];
+
 /// Pools of the memory ledger that workers report.
 pub(crate) const POOLS: [&str; 13] = [
     "umem",
@@ -115,6 +119,9 @@ impl Worker {
         for reason in DropReason::all() {
             raise(shard, families.tcp.drops.at(&[reason.index()]), counters.drops(reason));
         }
+        for (id, count) in families.engine.counts(counters) {
+            raise(shard, id, count);
+        }
         self.publish_states(families, shard);
     }
 
@@ -144,6 +151,14 @@ impl Worker {
         raise(shard, families.xdp.bytes.at(&[queue, DIRECTION_OUT]), counters.tx_bytes);
         for (position, reason) in xdp::DropReason::ALL.into_iter().enumerate() {
             raise(shard, families.xdp.drops.at(&[queue, position]), counters.drops.get(reason));
+        }
+        // Without an answer from the kernel they stay what they were.
+        if let Ok(stats) = self.queue.stats() {
+            let first = xdp::DropReason::ALL.len();
+            let drops = [stats.rx_dropped, stats.rx_ring_full, stats.rx_invalid_descriptors];
+            for (position, count) in (first..).zip(drops) {
+                raise(shard, families.xdp.drops.at(&[queue, position]), count);
+            }
         }
         for (position, mode) in xdp::Mode::ALL.into_iter().enumerate() {
             let used = i64::from(self.queue.mode() == mode);

@@ -22,7 +22,7 @@ print(sum(len(family.samples) for family in parse(sys.stdin.read())))
 ";
 
 /// Families that are there from the start.
-const FAMILIES: [&str; 32] = [
+const FAMILIES: [&str; 52] = [
     "weir_build_info",
     "weir_up_seconds",
     "weir_process_cpu_seconds_total",
@@ -36,6 +36,26 @@ const FAMILIES: [&str; 32] = [
     "weir_tcp_bytes_total",
     "weir_tcp_retransmits_total",
     "weir_tcp_drops_total",
+    "weir_tcp_acks_total",
+    "weir_tcp_challenge_acks_total",
+    "weir_tcp_checksums_partial_total",
+    "weir_tcp_copied_out_bytes_total",
+    "weir_tcp_duplicate_acks_total",
+    "weir_tcp_duplicates_total",
+    "weir_tcp_ecn_total",
+    "weir_tcp_half_open_ended_total",
+    "weir_tcp_invariants_broken_total",
+    "weir_tcp_loss_probes_total",
+    "weir_tcp_neighbor_answers_total",
+    "weir_tcp_out_of_order_bytes_total",
+    "weir_tcp_path_mtu_total",
+    "weir_tcp_probes_total",
+    "weir_tcp_recoveries_total",
+    "weir_tcp_resets_total",
+    "weir_tcp_retransmitted_bytes_total",
+    "weir_tcp_syn_cookies_total",
+    "weir_tcp_time_wait_total",
+    "weir_tcp_trains_total",
     "weir_tls_handshakes_total",
     "weir_tls_handshake_failures_total",
     "weir_tls_handshake_seconds_count",

@@ -2,6 +2,7 @@
 //! values, in the order of the labels that its comment names.
 
 mod backend;
+mod engine;
 mod held;
 mod tcp;
 mod tls;
@@ -14,6 +15,7 @@ use metrics::{Catalogue, CatalogueError, Family, Ledger, Unit};
 use super::{Facts, LabelValues};
 use crate::vhost::policy;
 use backend::BackendFamilies;
+use engine::EngineFamilies;
 use held::HeldFamilies;
 use tcp::TcpFamilies;
 use tls::TlsFamilies;
@@ -35,6 +37,8 @@ const OTHER_VHOSTS: &str = "__other__";
 pub(crate) struct Families {
     /// What the engine counts.
     pub(crate) tcp: TcpFamilies,
+    /// What else it counts.
+    pub(crate) engine: EngineFamilies,
     /// Handshakes.
     pub(crate) tls: TlsFamilies,
     /// Frames.
@@ -72,6 +76,7 @@ impl Families {
         let lists = Lists { values, vhosts, groups };
         Ok(Self {
             tcp: TcpFamilies::declare(catalogue, &lists)?,
+            engine: EngineFamilies::declare(catalogue)?,
             tls: TlsFamilies::declare(catalogue, &lists)?,
             xdp: XdpFamilies::declare(catalogue, &lists)?,
             backend: BackendFamilies::declare(catalogue, &lists)?,

@@ -24,7 +24,7 @@ impl WorkerFamilies {
         Ok(Self {
             strays: catalogue.counters(lists.by(
                 "worker_strays_total",
-                "Frames of another worker's connection: passed on, taken, or dropped on the way.",
+                "Frames of another worker's connection: passed on, taken there, or dropped.",
                 ("result", &StrayFate::NAMES),
             ))?,
             refused: catalogue.counters(lists.by(

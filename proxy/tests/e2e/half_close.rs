@@ -95,6 +95,8 @@ fn a_backend_that_has_finished_gets_the_whole_upload() {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer and its end");
         assert_eq!(answer, "enough");
+        // TLS has said so, and TCP does, long before the connection's end.
+        assert_eq!(stream.sock.read(&mut [0]).expect("a FIN"), 0, "{version:?} {end:?}");
         io::copy(&mut upload, &mut stream).expect("weir takes the second half");
         finish(&mut stream, end);
         let whole = checksum(Blob::new(2, BULK_BYTES)).expect("a checksum");

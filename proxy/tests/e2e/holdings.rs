@@ -1,6 +1,7 @@
 //! What weir says that it holds.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +17,11 @@ const LAST: Duration = Duration::from_secs(90);
 
 /// The time between two looks where something lasts a minute.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The descriptors that weir has open.
+pub(crate) fn open_files(edge: &Edge) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", edge.weir.id())).expect("weir runs").count()
+}
 
 /// What is counted in things, not in bytes.
 const THINGS: [&str; 9] = [

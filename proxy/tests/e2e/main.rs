@@ -2,6 +2,7 @@
 //! clients in front. Needs root.
 
 mod backend;
+mod backpressure;
 mod blob;
 mod client;
 mod clients;

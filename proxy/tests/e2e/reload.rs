@@ -102,14 +102,21 @@ fn new_servers_are_for_new_connections() {
 fn broken_certificate_leaves_the_running_one() {
     let edge = Edge::start(&Plan::default());
     let _server = nginx(&edge.host, &[HELLO]);
+    let text = fs::read_to_string(edge.path("weir.toml")).expect("the configuration");
+    let at = 1 + text.lines().position(|line| line.starts_with("cert")).expect("a certificate");
+    let place = format!("weir.toml:{at}:");
     fs::write(edge.path("www.pem"), "no certificate").expect("written");
+    let before = edge.log().len();
     edge.signal(Signal::HUP);
     edge.wait_for_metrics("the reload to fail", |edge| {
         edge.metric("weir_config_last_reload_successful") == 0.0
     });
-    for part in ["www.pem", "weir.toml:"] {
-        assert!(edge.log().contains(part), "{part} is not in the log:\n{}", edge.log());
-    }
+    let log = edge.log();
+    let since = log.get(before..).expect("the log only grows");
+    let line = since.lines().find(|line| line.contains("www.pem"));
+    let line = line.unwrap_or_else(|| panic!("no line names the certificate:\n{log}"));
+    assert!(line.contains("ERROR") && line.contains(&place), "{place} is not in {line}");
+    assert!(since.contains("the running configuration stays"), "{log}");
     assert_eq!(edge.curl(&["https://www.example/"]).expect("curl"), "hello");
 }
 

@@ -122,7 +122,7 @@ fn start(shortage: &str) -> Edge {
 }
 
 /// Little fits into the sockets between weir and its backends: the rest waits in weir.
-fn narrow(edge: &Edge) {
+pub(crate) fn narrow(edge: &Edge) {
     for key in ["net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"] {
         edge.host.set_sysctl(key, "4096 8192 16384").expect("a size");
     }

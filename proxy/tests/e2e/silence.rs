@@ -12,6 +12,12 @@ use crate::edge::{ADDRESSES, CLIENT_DEVICE, Edge};
 /// How long a client waits for the answer to its SYN, which does not come.
 const UNHEARD: Duration = Duration::from_millis(20);
 
+/// Clients that are interrupted in their handshake, half of them over IPv6.
+const HALF_OPEN: usize = 20;
+
+/// What is left of them.
+const SYN_RECEIVED: &str = "weir_tcp_connections{listener=\"https\",state=\"syn_received\"}";
+
 /// In what a client is interrupted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Interrupted {
@@ -52,24 +58,26 @@ pub(crate) struct Silence<'a> {
     _sockets: Vec<TcpStream>,
 }
 
-/// `count` clients are interrupted, in turns in each of the ways and over each family; and a few in
-/// their handshake, whose SYN-ACK never comes.
-pub(crate) fn fall_silent<'a>(edge: &'a Edge, client: &Client, count: usize) -> Silence<'a> {
+/// `count` clients are interrupted, in turns in each of the ways and over each family; and
+/// [`HALF_OPEN`] in their handshake, whose SYN-ACK never comes.
+pub(crate) fn fall_silent<'a>(edge: &'a Edge, clients: &[Client; 4], count: usize) -> Silence<'a> {
     let ways = Interrupted::ALL.into_iter().cycle().take(count).enumerate();
     let leave_off = |(number, way): (usize, Interrupted)| {
-        way.leave_off(client, ADDRESSES[number / Interrupted::ALL.len() % 2])
+        let turn = number / Interrupted::ALL.len();
+        way.leave_off(&clients[turn / 2 % 4], ADDRESSES[turn % 2])
     };
     let all = || ways.map(leave_off).collect::<io::Result<Vec<_>>>();
     let sockets = edge.client.enter(all).expect("the host is there").expect("they are served");
     let lose = |hook| Loss::new(&edge.client, CLIENT_DEVICE, hook, PerMille::ALL, "");
     let deaf = lose(Hook::Ingress).expect("a rule");
     let half_open = || {
-        for address in ADDRESSES {
+        for address in ADDRESSES.into_iter().cycle().take(HALF_OPEN) {
             let unheard = TcpStream::connect_timeout(&address, UNHEARD);
             unheard.expect_err("nothing comes back");
         }
     };
     edge.client.enter(half_open).expect("the host is there");
+    edge.wait_for_count(&format!("{SYN_RECEIVED} "), HALF_OPEN);
     let dumb = lose(Hook::Egress).expect("a rule");
     Silence { _losses: [deaf, dumb], _sockets: sockets }
 }

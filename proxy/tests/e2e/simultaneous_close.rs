@@ -8,6 +8,7 @@ use hosts::{Hook, Loss, PerMille};
 
 use crate::client::{Client, Stream, finish, shake_hands};
 use crate::edge::{ADDRESSES, CLIENT_DEVICE, Edge, LIMIT, Plan};
+use crate::holdings::{Holdings, TimeWait, open_files};
 use crate::server::Server;
 
 /// Connections that end so, half of them over IPv6.
@@ -37,6 +38,8 @@ fn fins_that_cross_end_both_directions_in_order() {
     let state =
         |state: &str| format!("weir_tcp_connections{{listener=\"https\",state=\"{state}\"}}");
 
+    let empty = Holdings::of(&edge);
+    let files = open_files(&edge);
     let closed = gate.write().expect("nobody has it");
     let mut streams = open(&edge);
     edge.wait_for_count("weir_backend_connections", CONNECTIONS);
@@ -60,6 +63,8 @@ fn fins_that_cross_end_both_directions_in_order() {
     edge.wait_for_count(&state("time_wait"), CONNECTIONS);
     edge.wait_for_count(&state("closing"), 0);
     edge.wait_for_count("weir_tcp_closes_total{listener=\"https\",reason=\"done\"}", CONNECTIONS);
+    empty.wait_for_same(&edge, TimeWait::Lasts);
+    edge.wait_for_metrics("no descriptor to be left", |edge| open_files(edge) <= files);
 }
 
 /// Connections of both families, each with a backend.

@@ -77,6 +77,8 @@ pub(crate) struct SendSide {
     pub(crate) sacked: Ranges,
     /// When SND.UNA moved last, or something was sent while nothing was in flight.
     pub(crate) moved_at: Time,
+    /// When it may have moved last.
+    pub(crate) may_have_moved_at: Time,
     /// When something was last sent again for a timeout, with the RTO before it.
     pub(crate) timeout_at: Option<Time>,
     /// Everything sent before it may be sent again: a timeout fired.
@@ -117,6 +119,8 @@ pub(crate) struct SendSide {
     pub(crate) probe_at: Option<Time>,
     /// When something was last sent.
     pub(crate) last_at: Time,
+    /// Since when text waits for the peer's window, and for nothing else.
+    pub(crate) waits_since: Option<Time>,
 }
 
 /// A range that was sent.
@@ -155,6 +159,8 @@ pub(crate) struct RecvSide {
     pub(crate) offered: i64,
     /// Whether a segment with another edge may wait for the link.
     pub(crate) unsaid: bool,
+    /// When that began.
+    pub(crate) unsaid_since: Time,
     /// The greatest acknowledgment that we sent.
     pub(crate) acked: Place,
     /// The longest text of a segment so far.
@@ -281,10 +287,12 @@ impl Connection {
 
     /// It is in one of `states` now.
     pub(crate) fn enter(&mut self, states: States, at: Time) {
-        if states != self.states {
-            self.states = states;
+        // What only may have moved on may still be where it was, since then.
+        let waits = states.has(State::TimeWait) && !self.states.has(State::TimeWait);
+        if states != self.states && (waits || states.or(self.states) != states) {
             self.entered_at = at;
         }
+        self.states = states;
     }
 
     /// Whether timestamps are used.
@@ -403,6 +411,7 @@ impl SendSide {
             text_from: 1,
             sacked: Ranges::default(),
             moved_at: at,
+            may_have_moved_at: at,
             timeout_at: None,
             given_up_until: None,
             recover: None,
@@ -423,6 +432,7 @@ impl SendSide {
             probed_at: None,
             probe_at: None,
             last_at: at,
+            waits_since: None,
         }
     }
 }
@@ -440,6 +450,7 @@ impl RecvSide {
             edge_shown: 0,
             offered: 0,
             unsaid: false,
+            unsaid_since: Time::ZERO,
             acked: 0,
             largest: 536,
             path_least: usize::MAX,

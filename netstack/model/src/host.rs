@@ -8,6 +8,7 @@ use crate::connection::{Connection, Origin};
 use crate::court::{Court, Fired, Judged, Violation};
 use crate::profile::Profile;
 use crate::rule::Rule;
+use crate::rules::reset::sent_reset;
 use crate::segment::{Flags, Flow, Form, Segment, Time};
 use crate::state::State;
 use crate::step::{Call, Label, Link, Step, View};
@@ -127,7 +128,9 @@ impl Host {
         if matches!(step.label, Label::Transmit(Link::Full)) {
             // Somebody has something to say that the link did not take.
             for connection in self.connections.values_mut() {
-                connection.recv.unsaid = true;
+                if !std::mem::replace(&mut connection.recv.unsaid, true) {
+                    connection.recv.unsaid_since = at;
+                }
             }
         }
         for (flow, view) in &step.after {
@@ -155,6 +158,7 @@ impl Host {
     /// A segment arrived.
     fn arrived(&mut self, at: Time, flow: Flow, segment: &Segment) -> Judged {
         let is_syn = segment.has(Flags::SYN) && !segment.has(Flags::ACK);
+        let listens = self.listens(flow.local);
         let Self { former, profile, fired, .. } = self;
         if let Some(former) = former.get_mut(&flow) {
             // Whether it made room is known when the new one answers.
@@ -165,7 +169,8 @@ impl Host {
             // Of two SYNs in one turn the first counts.
             let begins = connection.send.syns == 0 && !connection.is(State::Closed);
             let replaced = closed && is_syn && !begins;
-            if !(replaced || connection.is_reused_by(segment)) {
+            let reused = listens && connection.is_reused_by(segment);
+            if !(replaced || reused) {
                 connection.turn.push(segment.clone());
                 if closed {
                     self.strays.push((flow, segment.clone()));
@@ -174,7 +179,6 @@ impl Host {
             }
         }
         self.strays.push((flow, segment.clone()));
-        let listens = self.listens(flow.local);
         if listens && is_syn && !segment.has(Flags::RST) {
             // LISTEN: a connection may begin. RFC 9293 §3.10.7.2.
             let former = self.connections.remove(&flow);
@@ -187,6 +191,9 @@ impl Host {
                 former.may_also_be(State::Closed);
                 self.connections.insert(flow, former);
             } else {
+                let Self { profile, fired, .. } = self;
+                former.turn.push(segment.clone());
+                former.arrived(&mut Court { at, profile, fired }, segment)?;
                 self.former.insert(flow, former);
             }
         }
@@ -218,7 +225,14 @@ impl Host {
         })?;
         let connection = connections.get_mut(&flow);
         if segment.has(Flags::RST) {
-            return crate::rules::reset::sent_reset(&mut court, connection, strays, flow, segment);
+            let mut ask = |who| sent_reset(&mut court, who, strays, flow, segment);
+            // What made room may have had something to say before.
+            if let Some(former) = former.get_mut(&flow)
+                && ask(Some(former)).is_ok()
+            {
+                return Ok(());
+            }
+            return ask(connection);
         }
         let is_new = |connection: &Connection| connection.send.syns > 0 || segment.has(Flags::SYN);
         let of_former = connection.as_ref().is_none_or(|connection| !is_new(connection));
@@ -265,7 +279,13 @@ impl Host {
         for (flow, former) in std::mem::take(&mut self.former) {
             let unanswered = |new: &Connection| new.send.syns == 0;
             let was_waiting = former.states.has(State::TimeWait);
-            if was_waiting && self.connections.get(&flow).is_some_and(unanswered) {
+            // Who said something, and no RST, was there.
+            let spoke = former.owed.said && !former.is(State::Closed);
+            let lives = match self.connections.get(&flow) {
+                Some(new) => unanswered(new) && (was_waiting || spoke),
+                None => spoke,
+            };
+            if lives {
                 self.connections.insert(flow, former);
             }
         }

@@ -115,6 +115,14 @@ impl States {
         self.0 |= 1 << state as u16;
     }
 
+    /// Not `state`, unless it is the only one.
+    pub const fn rule_out(&mut self, state: State) {
+        let rest = self.0 & !(1 << state as u16);
+        if rest != 0 {
+            self.0 = rest;
+        }
+    }
+
     /// All of both.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {

@@ -340,23 +340,25 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let Some(record) = self.record(number) else { return };
         let clock = self.secrets.timestamp_offset(&record.tuple);
         let ack = record.ack(now, clock, route);
+        // Without anybody to open a new connection, the old one's time is not over for its SYN.
+        let listens = self.listeners.find(segment.tuple.local).is_some();
         match record.step(segment) {
             TimeWaitStep::Ignore => self.counters.count_drop(DropReason::TimeWait),
-            TimeWaitStep::Acknowledge => {
-                self.counters.count_drop(DropReason::TimeWait);
-                self.replies.push(Reply::Segment(ack), &mut self.counters);
-            }
             TimeWaitStep::Restart => {
                 self.time_wait.restart(now, number);
                 self.replies.push(Reply::Segment(ack), &mut self.counters);
             }
-            TimeWaitStep::Reuse => {
+            TimeWaitStep::Reuse if listens => {
                 self.counters.time_wait_reused += 1;
                 self.time_wait_over(number);
                 // The new numbers lie above the old ones. RFC 9293 §3.10.7.4, RFC 6191.
                 let generated = self.secrets.isn(now, &segment.tuple);
                 let iss = generated.latest(record.snd_nxt + ISN_STEP);
                 self.on_syn_again(now, segment, route, iss);
+            }
+            TimeWaitStep::Acknowledge | TimeWaitStep::Reuse => {
+                self.counters.count_drop(DropReason::TimeWait);
+                self.replies.push(Reply::Segment(ack), &mut self.counters);
             }
         }
     }

@@ -83,10 +83,11 @@ impl Connection {
             self.sample(court, ack);
             self.sample_stamp(court, segment, ack);
             self.send.una.may_become(ack);
+            self.send.may_have_moved_at = court.at;
             if facts.sure {
                 self.send.una.becomes(ack);
+                self.send.moved_at = court.at;
             }
-            self.send.moved_at = court.at;
             self.send.duplicates = 0;
         } else {
             court.allow(Rule::OldAckChangesNothing);
@@ -150,15 +151,17 @@ impl Connection {
     }
 
     /// A round trip by the timestamp that comes back. RFC 7323 §4.1 trusts it to be that of the
-    /// oldest segment that is acknowledged; where an ACK ends within a segment, no receiver is
-    /// known to send such, and nobody knows whose it is.
+    /// oldest segment that is acknowledged; it may be that of a later one without text. Where an ACK
+    /// ends within a segment, no receiver is known to send such, and nobody knows whose it is.
     fn sample_stamp(&mut self, court: &Court<'_>, segment: &Segment, ack: Place) {
-        let whole = self.send.sent.iter().any(|sent| sent.end == ack);
-        let Some(stamps) = self.stamps_of(segment).filter(|_| !whole) else { return };
-        if let Some(latest) = self.agreed.latest {
-            let ago = Time::from_millis(latest.wrapping_sub(stamps.echo).into());
-            let since = court.at.saturating_sub(self.send.last_at);
+        let Some(stamps) = self.stamps_of(segment) else { return };
+        let Some(latest) = self.agreed.latest else { return };
+        let ago = Time::from_millis(latest.wrapping_sub(stamps.echo).into());
+        let since = court.at.saturating_sub(self.send.last_at);
+        if !self.send.sent.iter().any(|sent| sent.end == ack) {
             widen(&mut self.send.rtt, Time::ZERO, ago + since);
+        } else if let Some((least, _)) = &mut self.send.rtt {
+            *least = ago.min(*least);
         }
     }
 

@@ -17,8 +17,9 @@ impl Connection {
             let line = former.send.line?;
             former.is(State::TimeWait).then(|| line.wire(former.send.max))
         });
-        // As from a segment with ACK of nothing.
-        fresh.take_window(syn, 0, 0, syn.form == Form::Right);
+        // As from a segment with ACK of nothing. What is kept of a SYN need not hold its window.
+        // RFC 4987 §3.4, §3.6.
+        fresh.take_window(syn, 0, 0, false);
         fresh.turn.push(syn.clone());
         fresh
     }
@@ -51,7 +52,7 @@ impl Connection {
         };
         if let Some(syn) = self.turn.iter().rev().find(answered).cloned() {
             self.begin_receiving(&syn);
-            self.take_window(&syn, 0, 0, syn.form == Form::Right);
+            self.take_window(&syn, 0, 0, false);
         }
     }
 
@@ -91,17 +92,19 @@ impl Connection {
                 format!("expected is {irs:?}: {}", segment.line())
             })?;
         }
-        self.syn_interval(court, segment)?;
+        // What waited for the link was due before.
+        let due = if self.recv.unsaid { self.recv.unsaid_since } else { court.at };
+        self.syn_interval(court, segment, due)?;
         self.syn_options(court, segment)?;
         self.send.max = self.send.max.max(1);
         if self.send.syns == 0 {
-            self.send.syn_timer_at = court.at;
+            self.send.syn_timer_at = due;
         }
         self.send.syns += 1;
         self.send.syn_at = court.at;
         self.send.last_at = court.at;
         if self.states.has(State::SynReceived) && self.origin == Origin::Passive {
-            self.enter(States::only(State::SynReceived), court.at);
+            self.states = States::only(State::SynReceived);
             self.owed.ack = None;
         }
         // A SYN's window is never scaled. RFC 7323 §2.2.
@@ -115,8 +118,9 @@ impl Connection {
         state == State::SynReceived && self.origin == Origin::Passive && self.view.is_none()
     }
 
-    /// A SYN is sent again after its timeout, or because it was asked for again.
-    fn syn_interval(&mut self, court: &mut Court<'_>, segment: &Segment) -> Judged {
+    /// A SYN is sent again after its timeout, or because it was asked for again. `due`: when it may
+    /// have been ready to go.
+    fn syn_interval(&mut self, court: &mut Court<'_>, segment: &Segment, due: Time) -> Judged {
         if self.send.syns == 0 {
             return Ok(());
         }
@@ -129,7 +133,7 @@ impl Connection {
         let waited = court.at.saturating_sub(self.send.syn_timer_at) + court.profile.slack;
         let doubled = court.profile.rto_initial * (1 << self.send.syn_timeouts.min(16));
         let least = doubled.min(court.profile.rto_max);
-        self.send.syn_timer_at = court.at;
+        self.send.syn_timer_at = due;
         self.send.syn_timeouts += 1;
         court.require(Rule::SynIsRepeatedAfterTimeout, waited >= least, || {
             format!("{waited:?} after the one before, not {least:?}: {}", segment.line())

@@ -119,7 +119,7 @@ impl Connection {
         let Some(line) = self.recv.line else { return Ok(()) };
         let near = self.recv.nxt.max;
         // Half of the circle away both directions are as near: beyond the window nothing arrives.
-        let edge = self.recv.edge.max(near);
+        let edge = self.recv.edge.max(self.recv.edge_shown).max(near);
         let place = |number| line.place(number, near);
         let before = |left: Place| if left > edge { -(1 << 32) } else { 0 };
         let places = segment.options.sack.iter();

@@ -40,13 +40,15 @@ impl Connection {
 
     /// A challenge ACK is due, within the limit of RFC 5961 §7.
     pub(crate) fn challenge(&mut self, court: &mut Court<'_>, facts: Facts, rule: Rule) {
+        // The span is the host's choice, RFC 5961 §7: that of a half-open connection may last as long
+        // as its timeout.
+        let half_open = self.origin == Origin::Passive && self.states.has(State::SynReceived);
+        let since = if half_open { self.send.syn_timer_at } else { court.at };
+        let since = since.min(court.at.saturating_sub(CHALLENGE_SPAN));
         let owed = &mut self.owed;
-        let recent = |times: &mut std::collections::VecDeque<Time>| {
-            while times.front().is_some_and(|at| court.at.saturating_sub(*at) > CHALLENGE_SPAN) {
-                times.pop_front();
-            }
-        };
-        recent(&mut owed.challenges);
+        while owed.challenges.front().is_some_and(|at| *at < since) {
+            owed.challenges.pop_front();
+        }
         let before = owed.challenges.len();
         owed.challenges.push_back(court.at);
         let limit = usize::try_from(court.profile.challenges).unwrap_or(usize::MAX);
@@ -108,6 +110,7 @@ pub(crate) fn sent_reset(
     })?;
     if let Some(connection) = connection.as_deref_mut()
         && connection.user.let_go_at.is_some()
+        && connection.owed.bad_ack.is_none()
         && !connection.is(State::Closed)
         && connection.turn.iter().any(|segment| !segment.text.is_empty() && answers(segment))
     {

@@ -85,7 +85,9 @@ impl Connection {
     /// The least retransmission timeout since the timer started.
     fn least_timeout(&self, court: &Court<'_>) -> Time {
         let profile = court.profile;
-        let shown = self.send.rto_least.unwrap_or(profile.rto_min);
+        // One that was let go shows nothing.
+        let shown = self.send.rto_least.filter(|_| self.user.let_go_at.is_none());
+        let shown = shown.unwrap_or(profile.rto_min);
         shown.max(profile.rto_min)
     }
 

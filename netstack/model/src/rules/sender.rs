@@ -42,6 +42,10 @@ impl Connection {
             self.sent_text(court, segment, seq)?;
         }
         self.acknowledged(court, ack);
+        if self.turn.len() <= 1 && !self.owed.late {
+            // Nothing but what it answers may have ended it, and this is no RST.
+            self.states.rule_out(State::Closed);
+        }
         Ok(())
     }
 

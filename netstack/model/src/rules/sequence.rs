@@ -81,7 +81,7 @@ impl Connection {
         // that come before.
         let shows = self.send.syns > 0 && self.user.let_go_at.is_none();
         let edge = if shows { self.recv.edge_shown } else { low + court.profile.window };
-        let untold = low <= facts.seq && facts.seq < edge;
+        let untold = facts.seq < edge && low < facts.end.max(facts.seq + 1);
         (closed && at_nxt && !control) || (at_edge && !control) || crossing || untold
     }
 

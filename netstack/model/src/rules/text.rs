@@ -102,15 +102,15 @@ impl Connection {
             self.owed.may_ack();
             return;
         }
-        if fin < nxt.min || fin > self.recv.edge.max(nxt.max) {
+        if fin < nxt.min || fin > self.recv.edge.max(self.recv.edge_shown).max(nxt.max) {
             self.owed.may_ack();
             return;
         }
         // The first FIN is believed; another one can't be right as well.
         let first = self.recv.fins.is_empty();
         self.recv.fins.insert(fin);
-        self.recv.fin_is_sure = facts.sure && first;
         let inside = fin < self.recv.edge;
+        self.recv.fin_is_sure = facts.sure && first && inside;
         self.may_take_fin();
         if facts.sure && first && inside && nxt.is_exact() && self.recv.nxt.min == fin {
             self.recv.nxt.becomes(fin + 1);

@@ -90,7 +90,8 @@ impl Connection {
         if send.una.max >= send.max || self.view.is_none() {
             return Ok(());
         }
-        let since = court.at.saturating_sub(send.moved_at.max(send.last_at).max(send.syn_at));
+        let moved_at = send.moved_at.max(send.may_have_moved_at);
+        let since = court.at.saturating_sub(moved_at.max(send.last_at).max(send.syn_at));
         let most = court.profile.rto_max + court.profile.slack;
         court.require(Rule::TheUnacknowledgedIsRepeatedInTime, since <= most, || {
             format!("nothing was sent for {since:?}, {} is unacknowledged", send.una.max)
@@ -98,12 +99,14 @@ impl Connection {
     }
 
     /// A closed window is probed for ever. RFC 9293 §3.8.6.1.
-    fn persist_runs(&self, court: &mut Court<'_>) -> Judged {
+    fn persist_runs(&mut self, court: &mut Court<'_>) -> Judged {
         if !self.waits_for_window() || self.view.is_none() {
+            self.send.waits_since = None;
             return Ok(());
         }
+        let waits_since = *self.send.waits_since.get_or_insert(court.at);
         let send = &self.send;
-        let heard = self.heard_at.max(send.moved_at).max(send.last_at);
+        let heard = self.heard_at.max(send.moved_at).max(send.last_at).max(waits_since);
         let since = court.at.saturating_sub(heard);
         let most = court.profile.rto_max + court.profile.slack;
         court.require(Rule::ClosedWindowIsProbedInTime, since <= most, || {

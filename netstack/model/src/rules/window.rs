@@ -16,10 +16,13 @@ impl Connection {
     ) -> Judged {
         let Some(line) = self.recv.line else {
             self.recv.offered = window;
+            self.recv.unsaid = false;
             return Ok(());
         };
         if self.fin_taken() || self.states.has(State::TimeWait) {
-            // Nothing can come any more: the window means nothing.
+            // Nothing can come any more: the window says only what is acceptable.
+            let right = line.place(segment.ack, self.recv.acked) + window;
+            self.recv.edge = self.recv.edge.max(right);
             return Ok(());
         }
         self.recv.unsaid = false;
@@ -44,7 +47,9 @@ impl Connection {
         let path = i64::try_from(self.recv.path_least.saturating_sub(60)).unwrap_or(i64::MAX);
         let least = self.recv.largest_sure.min(path).min(court.profile.window / 2);
         // Each ACK may round up once, and some wait for the link.
-        let silly = step >= 4 * unit && step + unit <= least && before > 1;
+        let moved = step >= 4 * unit && step + unit <= least;
+        // One that waited for the link was silly or not by what was known then.
+        let silly = moved && before > 1 && !self.owed.late;
         court.require(Rule::ReceiverAvoidsSillyWindows, !silly, || {
             format!("the edge moves by {step}, less than {least}: {}", segment.line())
         })?;

@@ -14,7 +14,7 @@ use crate::tcp::rtt::RttSample;
 use crate::tcp::sack::Learned;
 use crate::tcp::segment::{Control, Options, Segment};
 use crate::tcp::send::{OurFin, WindowUpdate};
-use crate::tcp::seq::{SeqNum, WindowSize};
+use crate::tcp::seq::{SeqNum, WindowScale, WindowSize};
 use crate::tcp::state::{Signal, State};
 use crate::time::Span;
 use crate::wire::tcp_options::{SackBlock, SackPermitted, SegmentOptions};
@@ -70,7 +70,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// The window that a segment gives us.
     fn window_of(&self, segment: &Segment, ack: SeqNum) -> WindowUpdate {
-        let window = WindowSize::from_wire(segment.window, self.send.scale);
+        // RFC 7323 §2.2: that of a SYN is never scaled; one with an ACK comes when SYNs cross.
+        let is_syn = segment.control == Control::Syn;
+        let scale = if is_syn { WindowScale::ZERO } else { self.send.scale };
+        let window = WindowSize::from_wire(segment.window, scale);
         WindowUpdate { seq: segment.seq, ack, window }
     }
 

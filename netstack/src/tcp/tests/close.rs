@@ -223,6 +223,21 @@ fn time_wait_makes_room_for_a_newer_syn() {
 }
 
 #[test]
+fn a_newer_syn_where_nobody_listens_any_more_does_not_end_time_wait() {
+    let (mut host, mut peer, id) = connected();
+    finish(&mut host, &mut peer, id);
+    host.receive(peer.flagged(Flags::ACK | Flags::FIN));
+    host.segments();
+    host.engine.unlisten(host.listener);
+    let mut syn = peer;
+    syn.seq = peer.seq + 1_000;
+    host.receive(syn.flagged(Flags::SYN));
+    let (ack, _) = host.segments().pop().expect("an ACK");
+    assert_eq!((ack.control, ack.ack), (Control::None, Some(peer.seq + 1)));
+    assert_eq!(host.engine.held().time_wait.count, 1);
+}
+
+#[test]
 fn time_wait_claims_nothing_but_the_fin_it_has_seen() {
     let (mut host, mut peer, id) = connected();
     finish(&mut host, &mut peer, id);

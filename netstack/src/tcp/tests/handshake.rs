@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use super::host::{Host, PEER, Peer, SERVER, config};
 use crate::tcp::segment::Options;
-use crate::tcp::seq::SeqNum;
+use crate::tcp::seq::{SeqNum, WindowScale};
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SackPermitted, Timestamps};
 use crate::{
@@ -194,6 +194,19 @@ fn crossing_syns_open_one_connection() {
     peer.seq += 1;
     peer.send(&mut host, b"x");
     assert_eq!(host.read(id), b"x");
+}
+
+#[test]
+fn the_window_of_a_crossing_syn_ack_is_not_scaled() {
+    let (mut host, mut peer, id) = opening();
+    peer.syn.window_scale = WindowScale::new(7);
+    host.receive(peer.flagged(Flags::SYN));
+    host.receive(peer.flagged(Flags::SYN | Flags::ACK));
+    let window = |host: &Host| host.engine.info(host.now, id).expect("it lives").send_window_bytes;
+    assert_eq!(window(&host), 0xffff);
+    peer.seq += 1;
+    host.receive(peer.frame(&[]));
+    assert_eq!(window(&host), 0xffff << 7);
 }
 
 #[test]

@@ -183,6 +183,21 @@ fn states_and_memory_add_up() {
     let resident = sum(&metrics, "weir_memory_resident_bytes");
     assert_eq!(pools + unaccounted, resident, "{metrics}");
     assert!(pools > 0.0 && unaccounted > 0.0, "{metrics}");
+    // Each of them holds something: there are connections of every kind.
+    for pool in [
+        "umem",
+        "record_buffers_medium",
+        "io_uring",
+        "tcp_connections",
+        "tcp_half_open",
+        "tcp_time_wait",
+        "tcp_timers",
+        "tcp_flow_table",
+        "sessions",
+    ] {
+        let bytes = sum(&metrics, &format!("weir_memory_bytes{{pool=\"{pool}\"}}"));
+        assert!(bytes > 0.0, "{pool} is empty in\n{metrics}");
+    }
 }
 
 /// The series of handshakes of one kind.

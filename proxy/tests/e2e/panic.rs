@@ -19,7 +19,7 @@ fn panic_ends_its_own_connection_and_gives_everything_back() {
     let open = |name| KeepAlive::open(&edge, &client, (name, V4_HTTPS)).expect("a connection");
     let mut bystander = open("www.example");
     assert_eq!(bystander.get("/").expect("an answer"), "hello");
-    edge.wait_for_count("weir_tcp_held{kind=\"send_buffers\"}", 0);
+    wait_for_rest(&edge);
     let files = open_files(&edge);
     let before = Holdings::of(&edge);
 
@@ -51,7 +51,7 @@ fn panic_in_the_tcp_engine_ends_the_connection_that_it_was_at() {
     let open = |address| KeepAlive::open(&edge, &client, ("www.example", address));
     let mut bystander = open(V4_HTTPS).expect("a connection");
     assert_eq!(bystander.get("/").expect("an answer"), "hello");
-    edge.wait_for_count("weir_tcp_held{kind=\"send_buffers\"}", 0);
+    wait_for_rest(&edge);
     let files = open_files(&edge);
     let before = Holdings::of(&edge);
 
@@ -69,6 +69,20 @@ fn panic_in_the_tcp_engine_ends_the_connection_that_it_was_at() {
     assert_eq!(open(V4_HTTPS).expect("new ones come").get("/").expect("an answer"), "hello");
     before.wait_for_same(&edge, TimeWait::Lasts);
     edge.wait_for_metrics("no descriptor to be left", |edge| open_files(edge) <= files);
+}
+
+/// Waits until the one connection rests: its backend may answer, and nothing else is under way. All of
+/// this is told at the same moment.
+fn wait_for_rest(edge: &Edge) {
+    edge.wait_for_metrics("the bystander to rest", |edge| {
+        let now = Holdings::of(edge);
+        let operations = |kind| now.get(&format!("weir_backend_operations{{kind=\"{kind}\"}}"));
+        let held = |kind| now.get(&format!("weir_tcp_held{{kind=\"{kind}\"}}"));
+        operations("receive") == 1.0
+            && operations("send") == 0.0
+            && held("send_buffers") == 0.0
+            && held("timers") == 0.0
+    });
 }
 
 /// As little memory as weir takes, and a name that panics.

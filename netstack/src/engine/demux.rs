@@ -18,27 +18,104 @@ use crate::tcp::segment::FourTuple;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowHash(pub u64);
 
-/// The key of [`FlowHash`].
+/// The key of [`FlowHash`]: SipHash-1-3 over both addresses and both ports, in whole words, because
+/// the lengths are known. Nothing cheaper that withstands peers who choose their 4-tuples.
 #[derive(Clone, Debug)]
 pub(crate) struct FlowHasher {
     /// The hash with its key and nothing else in it.
-    keyed: SipHasher13,
+    keyed: SipState,
+}
+
+/// The state of a SipHash.
+#[derive(Clone, Copy, Debug)]
+struct SipState {
+    v0: u64,
+    v1: u64,
+    v2: u64,
+    v3: u64,
 }
 
 impl FlowHasher {
     /// A hasher with that key.
-    pub(crate) fn new(key: [u8; 16]) -> Self {
-        Self { keyed: SipHasher13::new_with_key(&key) }
+    pub(crate) const fn new(key: [u8; 16]) -> Self {
+        let [low @ .., _, _, _, _, _, _, _, _] = key;
+        let [_, _, _, _, _, _, _, _, high @ ..] = key;
+        Self { keyed: SipState::new(u64::from_le_bytes(low), u64::from_le_bytes(high)) }
     }
 
     /// The hash of a connection as this host sees it.
+    #[inline]
     pub(crate) fn hash(&self, tuple: &FourTuple) -> FlowHash {
-        let mut hasher = self.keyed;
-        write_address(&mut hasher, tuple.local.ip());
-        write_address(&mut hasher, tuple.remote.ip());
-        let ports = (u32::from(tuple.local.port()) << 16) | u32::from(tuple.remote.port());
-        hasher.write_u32(ports);
-        FlowHash(hasher.finish())
+        let mut state = self.keyed;
+        let ports = (u64::from(tuple.local.port()) << 16) | u64::from(tuple.remote.port());
+        let octets = match (tuple.local.ip(), tuple.remote.ip()) {
+            (IpAddr::V4(local), IpAddr::V4(remote)) => {
+                let [a, b, c, d] = local.octets();
+                let [e, f, g, h] = remote.octets();
+                state.add(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+                12
+            }
+            (local, remote) => {
+                for address in [local, remote] {
+                    let octets = match address {
+                        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+                        IpAddr::V6(address) => address.octets(),
+                    };
+                    let (words, _) = octets.as_chunks::<8>();
+                    words.iter().for_each(|word| state.add(u64::from_le_bytes(*word)));
+                }
+                36
+            }
+        };
+        // The last word ends with the length, so that the families can't be mistaken.
+        state.add(ports | octets << 56);
+        FlowHash(state.finish())
+    }
+}
+
+impl SipState {
+    /// The state with a key.
+    const fn new(low: u64, high: u64) -> Self {
+        Self {
+            v0: low ^ 0x736f_6d65_7073_6575,
+            v1: high ^ 0x646f_7261_6e64_6f6d,
+            v2: low ^ 0x6c79_6765_6e65_7261,
+            v3: high ^ 0x7465_6462_7974_6573,
+        }
+    }
+
+    /// Takes one word.
+    #[inline]
+    const fn add(&mut self, word: u64) {
+        self.v3 ^= word;
+        self.round();
+        self.v0 ^= word;
+    }
+
+    /// The hash.
+    #[inline]
+    const fn finish(mut self) -> u64 {
+        self.v2 ^= 0xff;
+        self.round();
+        self.round();
+        self.round();
+        self.v0 ^ self.v1 ^ self.v2 ^ self.v3
+    }
+
+    /// One SipRound.
+    #[inline]
+    const fn round(&mut self) {
+        let Self { mut v0, mut v1, mut v2, mut v3 } = *self;
+        v0 = v0.wrapping_add(v1);
+        v2 = v2.wrapping_add(v3);
+        v1 = v1.rotate_left(13) ^ v0;
+        v3 = v3.rotate_left(16) ^ v2;
+        v0 = v0.rotate_left(32).wrapping_add(v3);
+        v2 = v2.wrapping_add(v1);
+        v1 = v1.rotate_left(17) ^ v2;
+        v3 = v3.rotate_left(21) ^ v0;
+        v2 = v2.rotate_left(32);
+        *self = Self { v0, v1, v2, v3 };
     }
 }
 
@@ -97,6 +174,15 @@ impl FlowTable {
             }
             at = self.next(at);
         }
+    }
+
+    /// The number of the first entry that this hash may be of: most often the right one.
+    #[inline]
+    pub(crate) fn first(&self, hash: FlowHash) -> Option<u32> {
+        let tag = tag_of(hash);
+        let home = self.home(tag);
+        let entries = [self.entry(home), self.entry(self.next(home)), self.entry(home + 2)];
+        entries.into_iter().find(|entry| entry_tag(*entry) == tag).and_then(number_of)
     }
 
     /// Adds a number under that hash.

@@ -10,7 +10,6 @@ use super::payload::{Buffer, Frame};
 use super::reply::Reply;
 use super::settle::Entry;
 use super::time_wait::{TimeWaitRecord, TimeWaitStep};
-use crate::tcp::connection::Env;
 use crate::tcp::ecn::EcnOffer;
 use crate::tcp::header::Route;
 use crate::tcp::input::Incoming;
@@ -77,6 +76,18 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             found.as_ref() == Some(tuple)
         };
         self.flows.find(hash, is_it).map(Flow::from_number)
+    }
+
+    /// The slot of the connection that a 4-tuple belongs to.
+    #[inline]
+    pub(super) fn find_connection(&self, tuple: &FourTuple) -> Option<u32> {
+        let is_it = |number| match Flow::from_number(number) {
+            Flow::Connection(slot) => {
+                self.connections.get_at(slot).is_some_and(|(_, entry)| entry.tcb.tuple == *tuple)
+            }
+            Flow::HalfOpen(_) | Flow::TimeWait(_) => false,
+        };
+        self.flows.find(self.hasher.hash(tuple), is_it)
     }
 
     /// Enters a flow; `None` when the table is full, which the tables' own limits prevent.
@@ -238,14 +249,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             listener.takes_connection()?;
         }
         let congestion = listener.and_then(Listener::congestion);
-        let env = Env {
-            now,
-            config: &self.config.tcp,
-            limits: &self.config.limits,
-            counters: &mut self.counters,
-            held: &mut self.held,
-            replies: &mut self.replies,
-        };
+        let env = env_of!(self, now);
         let mut tcb = half_open.open(&env, self.config.interface.mtu_bytes);
         if let Some(algorithm) = congestion {
             tcb.congestion.set_algorithm(algorithm);

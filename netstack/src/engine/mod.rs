@@ -1,5 +1,21 @@
 //! The engine: frames in, events out, trains out.
 
+/// What a step of a connection of `$engine` may use besides the connection. A macro, because it borrows
+/// single fields: the connection lies in another one.
+macro_rules! env_of {
+    ($engine:expr, $now:expr) => {
+        $crate::tcp::connection::Env {
+            now: $now,
+            config: &$engine.config.tcp,
+            limits: &$engine.config.limits,
+            counters: &mut $engine.counters,
+            held: &mut $engine.held,
+            replies: &mut $engine.replies,
+        }
+    };
+}
+
+mod ahead;
 pub(crate) mod config;
 mod congestion;
 mod cookies;
@@ -16,6 +32,7 @@ mod local;
 mod neighbor;
 mod open;
 pub(crate) mod payload;
+mod predict;
 mod receive;
 mod recover;
 pub(crate) mod reply;
@@ -47,7 +64,7 @@ use slots::{ConnectionId, Slots};
 use time_wait::TimeWaits;
 use wheel::Wheel;
 
-use crate::tcp::connection::{Env, Owner, Tcb};
+use crate::tcp::connection::{Owner, Tcb};
 use crate::tcp::isn::{PortChooser, Secrets};
 use crate::tcp::train::Link;
 use crate::time::Instant;
@@ -82,6 +99,9 @@ pub struct Engine<F, B> {
     held: Held,
     /// The connection whose step is under way.
     at_work: Option<ConnectionId>,
+    /// Segments that were predicted; `None` when none is to be.
+    #[cfg(test)]
+    predicted: Option<u64>,
 }
 
 impl<F: Frame, B: Buffer> Engine<F, B> {
@@ -116,6 +136,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             counters: Counters::default(),
             held: Held::default(),
             at_work: None,
+            #[cfg(test)]
+            predicted: Some(0),
             config,
         })
     }
@@ -212,14 +234,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             if entry.phase != Phase::Live {
                 continue;
             }
-            let mut env = Env {
-                now,
-                config: &self.config.tcp,
-                limits: &self.config.limits,
-                counters: &mut self.counters,
-                held: &mut self.held,
-                replies: &mut self.replies,
-            };
+            let mut env = env_of!(self, now);
             self.at_work = Some(id);
             let transmitted = entry.tcb.transmit(&mut env, link);
             // The window, and with it the room, may have shrunk after idleness.

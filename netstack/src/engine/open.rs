@@ -11,7 +11,7 @@ use super::neighbor::Resolution;
 use super::payload::{Buffer, Frame};
 use super::settle::Entry;
 use super::slots::ConnectionId;
-use crate::tcp::connection::{Due, Env, Negotiated, Tcb, TcbParts, TimestampState};
+use crate::tcp::connection::{Due, Negotiated, Tcb, TcbParts, TimestampState};
 use crate::tcp::header::Route;
 use crate::tcp::input::listen::receive_half;
 use crate::tcp::segment::FourTuple;
@@ -88,14 +88,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         };
         let (config, limits) = (&self.config.tcp, &self.config.limits);
         let recv = receive_half(SeqNum::ZERO, Some(WindowScale::ZERO), config, limits);
-        let env = Env {
-            now,
-            config,
-            limits,
-            counters: &mut self.counters,
-            held: &mut self.held,
-            replies: &mut self.replies,
-        };
+        let env = env_of!(self, now);
         let mut tcb = Tcb::new(parts, recv, &env);
         tcb.due = Due::Syn;
         tcb.timers.arm_repair(Repair::Syn, now + config.rto_initial);

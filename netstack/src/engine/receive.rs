@@ -1,5 +1,7 @@
 //! From a frame to the connection that it is for.
 
+use core::net::IpAddr;
+
 use super::Engine;
 use super::demux::FlowHash;
 use super::drops::DropReason;
@@ -12,7 +14,7 @@ use crate::tcp::input::Incoming;
 use crate::tcp::segment::{Control, FourTuple, Segment};
 use crate::time::Instant;
 use crate::wire::checksum::ChecksumFound;
-use crate::wire::ethernet::Ethernet;
+use crate::wire::ethernet::{Ethernet, MacAddress};
 use crate::wire::icmp::{Icmp, IcmpError};
 use crate::wire::packet::{Body, Packet};
 
@@ -31,15 +33,13 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// Takes a frame that came in.
     pub fn handle_frame(&mut self, now: Instant, frame: F) -> Verdict<F> {
         self.counters.frames_received += 1;
+        let Some(frame) = self.take_plain(now, frame) else { return Verdict::Taken };
         let (parsed, frame) = self.parse(now, frame);
         let Some(frame) = frame else { return Verdict::Taken };
         match parsed {
             Parsed::Done => Verdict::Taken,
             Parsed::Segment { segment, route } => {
-                self.counters.segments_received += 1;
-                if segment.checksum == ChecksumFound::Partial {
-                    self.counters.checksums_partial += 1;
-                }
+                self.count_segment(segment.checksum);
                 let record = match self.find_flow(&segment.tuple) {
                     None => Record::None,
                     Some(Flow::TimeWait(slot)) if !self.is_last_fin(slot, &segment) => {
@@ -89,6 +89,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         }
     }
 
+    /// Counts a segment that passed the parser.
+    pub(super) fn count_segment(&mut self, checksum: ChecksumFound) {
+        self.counters.segments_received += 1;
+        self.counters.checksums_partial += u64::from(checksum == ChecksumFound::Partial);
+    }
+
     fn unclaimed(
         &self,
         frame: F,
@@ -124,7 +130,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 self.on_neighbor(now, &ethernet, &neighbor);
                 return (Parsed::Done, None);
             }
-            Body::Tcp(segment) => self.for_us(&ethernet, segment.tuple).map(|()| {
+            Body::Tcp(segment) => self.for_us(ethernet.destination, segment.tuple.local.ip()).map(|()| {
                 let route = self.route_back(&ethernet);
                 Parsed::Segment { segment, route }
             }),
@@ -134,7 +140,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                     return (Parsed::Done, None);
                 }
                 Icmp::Error(error) => {
-                    self.for_us(&ethernet, error.tuple).map(|()| Parsed::IcmpError(error))
+                    let ours = self.for_us(ethernet.destination, error.tuple.local.ip());
+                    ours.map(|()| Parsed::IcmpError(error))
                 }
             },
         };
@@ -147,13 +154,14 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         }
     }
 
-    /// Whether a frame and the connection it belongs to are ours.
-    fn for_us(&self, ethernet: &Ethernet, tuple: FourTuple) -> Result<(), DropReason> {
+    /// Whether a frame for that station and that end of a connection is for us.
+    #[inline]
+    pub(super) fn for_us(&self, station: MacAddress, local: IpAddr) -> Result<(), DropReason> {
         let interface = &self.config.interface;
-        if ethernet.destination != interface.mac {
+        if station != interface.mac {
             return Err(DropReason::NotOurMac);
         }
-        if !interface.has_address(tuple.local.ip()) {
+        if !interface.has_address(local) {
             return Err(DropReason::NotOurAddress);
         }
         Ok(())
@@ -165,7 +173,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     }
 
     /// Gives a segment to what its 4-tuple belongs to.
-    fn deliver(&mut self, now: Instant, flow: Flow, route: Route, incoming: Incoming<F>) {
+    pub(super) fn deliver(&mut self, now: Instant, flow: Flow, route: Route, incoming: Incoming<F>) {
         match flow {
             Flow::Connection(slot) => {
                 let Some((id, _)) = self.connections.get_at(slot) else { return };

@@ -5,7 +5,7 @@ use super::event::CloseReason;
 use super::payload::{Buffer, Frame};
 use super::settle::Phase;
 use super::slots::ConnectionId;
-use crate::tcp::connection::{Env, Owner};
+use crate::tcp::connection::Owner;
 use crate::time::Instant;
 
 impl<F: Frame, B: Buffer> Engine<F, B> {
@@ -20,14 +20,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let entry = self.connections.get_mut(id)?;
         let (phase, owner) = (entry.phase, entry.tcb.owner);
         if phase == Phase::Live {
-            let mut env = Env {
-                now,
-                config: &self.config.tcp,
-                limits: &self.config.limits,
-                counters: &mut self.counters,
-                held: &mut self.held,
-                replies: &mut self.replies,
-            };
+            let mut env = env_of!(self, now);
             entry.tcb.break_off(&mut env, CloseReason::Internal);
             // Anything that was to be told is void: its owner hears of the end alone.
             self.settle(now, id);

@@ -8,7 +8,7 @@ use super::payload::{Buffer, Frame};
 use super::reply::Reply;
 use super::slots::ConnectionId;
 use super::time_wait::TimeWaitRecord;
-use super::wheel::TimerId;
+use super::wheel::{TimerId, Wheel};
 use crate::tcp::connection::{Env, Notes, Owner, Tcb};
 use crate::tcp::state::{State, TcpState};
 use crate::time::Instant;
@@ -30,6 +30,15 @@ impl<F: Frame, B: Buffer> Entry<F, B> {
     pub(super) fn new(tcb: Tcb<F, B>) -> Self {
         let (counted, timer) = (tcb.state.name(), None);
         Self { tcb, timer, listed: Listed::No, counted, phase: Phase::Live }
+    }
+}
+
+impl<F: Frame, B: Buffer> Entry<F, B> {
+    /// Reads a field of each cache line that a segment in order needs: what it gives means nothing.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        let timer = self.timer.map_or(0, |(_, at)| at.as_nanos());
+        timer.wrapping_add(self.phase as u64).wrapping_add(self.tcb.touch())
     }
 }
 
@@ -60,14 +69,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         step: impl FnOnce(&mut Tcb<F, B>, &mut Env<'_, F>) -> R,
     ) -> Option<R> {
         let entry = self.connections.get_mut(id).filter(|entry| entry.phase == Phase::Live)?;
-        let mut env = Env {
-            now,
-            config: &self.config.tcp,
-            limits: &self.config.limits,
-            counters: &mut self.counters,
-            held: &mut self.held,
-            replies: &mut self.replies,
-        };
+        let mut env = env_of!(self, now);
         self.at_work = Some(id);
         let result = step(&mut entry.tcb, &mut env);
         if entry.tcb.check_invariants().is_err() {
@@ -144,39 +146,17 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         }
     }
 
-    /// Arms the wheel for a connection's nearest deadline. A timer that fires too early is left:
-    /// it costs less than moving it with every segment.
+    /// Arms the wheel for a connection's nearest deadline.
     pub(super) fn arm(&mut self, id: ConnectionId) {
         let Some(entry) = self.connections.get_mut(id) else { return };
-        let next = entry.tcb.timers.next().map(|(_, at)| at);
-        match (entry.timer, next) {
-            (None, None) => {}
-            (None, Some(at)) => entry.timer = Some((self.wheel.arm(id, at), at)),
-            (Some((timer, _)), None) => {
-                self.wheel.cancel(timer);
-                entry.timer = None;
-            }
-            (Some((timer, armed)), Some(at)) => {
-                if at < armed {
-                    self.wheel.rearm(timer, at);
-                    entry.timer = Some((timer, at));
-                }
-            }
-        }
+        arm(&mut self.wheel, id, entry);
     }
 
     /// A connection has ended: its flow goes, or becomes a record; what its owner has not taken
     /// stays until it is.
     fn conclude(&mut self, now: Instant, id: ConnectionId, reason: CloseReason) {
         let Some(entry) = self.connections.get_mut(id) else { return };
-        let mut env = Env {
-            now,
-            config: &self.config.tcp,
-            limits: &self.config.limits,
-            counters: &mut self.counters,
-            held: &mut self.held,
-            replies: &mut self.replies,
-        };
+        let mut env = env_of!(self, now);
         env.counters.count_close(reason);
         let tcb = &mut entry.tcb;
         let finished = reason == CloseReason::Finished;
@@ -221,5 +201,24 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         entry.phase = Phase::Reported;
         let reason = entry.tcb.end.unwrap_or(CloseReason::Internal);
         self.events.push_back(Event::Closed { id, reason });
+    }
+}
+
+/// Arms the wheel for a connection's nearest deadline. A timer that fires too early, or for nothing,
+/// is left: it costs less than moving it with every segment.
+#[inline]
+pub(super) fn arm<F: Frame, B: Buffer>(
+    wheel: &mut Wheel<ConnectionId>,
+    id: ConnectionId,
+    entry: &mut Entry<F, B>,
+) {
+    let Some(at) = entry.tcb.timers.next_at() else { return };
+    match entry.timer {
+        None => entry.timer = Some((wheel.arm(id, at), at)),
+        Some((timer, armed)) if at < armed => {
+            wheel.rearm(timer, at);
+            entry.timer = Some((timer, at));
+        }
+        Some(_) => {}
     }
 }

@@ -113,6 +113,13 @@ impl<T> Slots<T> {
         Some((ConnectionId { index, generation: tenant.generation }, &tenant.value))
     }
 
+    /// The value in that slot and its name, to be changed.
+    #[inline]
+    pub(crate) fn get_at_mut(&mut self, index: u32) -> Option<(ConnectionId, &mut T)> {
+        let tenant = self.slab.get_mut(index)?;
+        Some((ConnectionId { index, generation: tenant.generation }, &mut tenant.value))
+    }
+
     /// Every value with its name, in order of the slots.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &T)> {
         self.slab.iter().map(|(index, tenant)| {

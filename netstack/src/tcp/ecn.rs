@@ -311,6 +311,18 @@ impl EcnState {
         (mark, urgency)
     }
 
+    /// Whether a segment with these flags and this codepoint means nothing here.
+    #[inline]
+    pub(crate) fn is_silent(&self, flags: Flags, codepoint: Ecn) -> bool {
+        match (self.usage, &self.feedback) {
+            (EcnUse::None, FeedbackState::Classic(_)) => true,
+            (EcnUse::EchoOnly | EcnUse::Both, FeedbackState::Classic(_)) => {
+                codepoint != Ecn::Ce && flags.ace() == 0
+            }
+            (_, FeedbackState::Accurate(_)) => false,
+        }
+    }
+
     /// The first segment after the handshake shows whether the path leaves our fields alone.
     pub(crate) fn on_first(&mut self, flags: Flags, carries: Carries) {
         if let FeedbackState::Accurate(accurate) = &mut self.feedback {

@@ -152,6 +152,24 @@ impl<F: Frame> Recv<F> {
         }
     }
 
+    /// Whether `len` octets of text at `seq` are just what comes next: all of them, and nothing waits
+    /// for them.
+    #[inline]
+    pub(crate) fn takes_at_once(&self, seq: SeqNum, len: u32) -> bool {
+        seq == self.rcv_nxt
+            && len > 0
+            && (seq + len).before_or_eq(self.edge)
+            && self.frames < self.frames_max
+            && self.fin == PeerFin::None
+            && self.assembler.is_empty()
+    }
+
+    /// Takes `len` octets that [`Recv::takes_at_once`].
+    #[inline]
+    pub(crate) fn append_at_once(&mut self, payload: Payload<F>, len: u32, held: &mut Held) {
+        self.append(payload, len, held);
+    }
+
     /// Takes payload: in order, ahead of a gap, or not at all.
     pub(crate) fn on_payload(
         &mut self,
@@ -169,7 +187,8 @@ impl<F: Frame> Recv<F> {
         }
         if arrived.seq == self.rcv_nxt {
             let before = self.rcv_nxt;
-            self.append(arrived.payload, held);
+            let len = u32::try_from(arrived.payload.len()).unwrap_or(u32::MAX);
+            self.append(arrived.payload, len, held);
             self.drain_assembler(held);
             return Received::InOrder(before.distance_to(self.rcv_nxt));
         }
@@ -231,7 +250,7 @@ impl<F: Frame> Recv<F> {
             if matches!(value, Payload::Frame { .. }) {
                 self.frames = self.frames.saturating_sub(1);
             }
-            self.append(cut(value, skip as usize, len as usize), held);
+            self.append(cut(value, skip as usize, len as usize), len, held);
         }
         self.account_assembler(before, held);
         if self.assembler.is_empty() {
@@ -253,14 +272,12 @@ impl<F: Frame> Recv<F> {
         self.frames = u16::try_from(frames).unwrap_or(u16::MAX);
     }
 
-    /// Queues payload whose place is RCV.NXT.
-    fn append(&mut self, payload: Payload<F>, held: &mut Held) {
-        let len = payload.len();
-        let octets = u32::try_from(len).unwrap_or(u32::MAX);
-        self.rcv_nxt += octets;
-        self.unconsumed = self.unconsumed.saturating_add(octets);
-        self.queued_bytes += len;
-        self.bytes_received += u64::from(octets);
+    /// Queues payload of `len` octets whose place is RCV.NXT.
+    fn append(&mut self, payload: Payload<F>, len: u32, held: &mut Held) {
+        self.rcv_nxt += len;
+        self.unconsumed = self.unconsumed.saturating_add(len);
+        self.queued_bytes += len as usize;
+        self.bytes_received += u64::from(len);
         match (&payload, self.queue.back_mut()) {
             (Payload::Copied(bytes), Some(Payload::Copied(tail)))
                 if tail.len() + bytes.len() <= COPY_BYTES =>

@@ -98,6 +98,19 @@ impl TimerTable {
         self.deadline
     }
 
+    /// When the next timer fires.
+    #[inline]
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let Self { repair, delayed_ack, keepalive, deadline, pacing } = *self;
+        let or_never = |at: Option<Instant>| at.unwrap_or(Instant::FAR_FUTURE);
+        let at = or_never(repair.map(|(_, at)| at))
+            .min(or_never(delayed_ack))
+            .min(or_never(keepalive))
+            .min(or_never(deadline))
+            .min(or_never(pacing));
+        (at != Instant::FAR_FUTURE).then_some(at)
+    }
+
     /// The next timer to fire, and when.
     pub(crate) fn next(&self) -> Option<(Timer, Instant)> {
         let Self { repair, delayed_ack, keepalive, deadline, pacing } = *self;

@@ -18,7 +18,7 @@ pub(crate) const CHECKSUM_AT: usize = 10;
 /// The flag that forbids fragmenting.
 const DONT_FRAGMENT: u16 = 0x4000;
 /// More fragments, or an offset other than 0.
-const FRAGMENT_MASK: u16 = 0x3fff;
+pub(super) const FRAGMENT_MASK: u16 = 0x3fff;
 
 /// Transport protocol numbers.
 pub(crate) mod protocol {
@@ -87,6 +87,12 @@ pub(crate) struct Ipv4 {
     pub(crate) payload_len: usize,
 }
 
+/// Whether packets can come from an address.
+pub(super) const fn may_send(source: Ipv4Addr) -> bool {
+    let is_group = source.is_multicast() || source.is_broadcast();
+    !is_group && !source.is_unspecified() && !source.is_loopback()
+}
+
 /// A header that was checked, and where its payload lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ipv4Parsed {
@@ -113,9 +119,7 @@ impl Ipv4 {
         if u16_at(packet, 6).is_none_or(|field| field & FRAGMENT_MASK != 0) {
             return Err(WireError::Ipv4Fragment);
         }
-        let source = parsed.header.source;
-        let is_group = source.is_multicast() || source.is_broadcast();
-        if is_group || source.is_unspecified() || source.is_loopback() {
+        if !may_send(parsed.header.source) {
             return Err(WireError::Ipv4Source);
         }
         Ok(parsed)

@@ -12,6 +12,7 @@ pub(crate) mod icmpv6;
 pub(crate) mod ipv4;
 pub(crate) mod ipv6;
 pub(crate) mod packet;
+pub(crate) mod plain;
 pub(crate) mod tcp;
 pub(crate) mod tcp_options;
 

@@ -208,12 +208,10 @@ impl SegmentOptions {
     /// [`WireError::TcpOptionLength`].
     pub(crate) fn parse(options: &[u8]) -> Result<Self, WireError> {
         // What nearly every segment has: two NOPs and the timestamps, nothing else.
-        if let Some([kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, rest @ ..]) =
-            options.first_chunk::<TIMESTAMPS_LEN>()
-            && options.len() == TIMESTAMPS_LEN
+        if options.len() == TIMESTAMPS_LEN
+            && let Some(timestamps) = Timestamps::alone(options)
         {
-            let timestamps = Timestamps::parse(rest);
-            return Ok(Self { timestamps, sack: SackBlocks::EMPTY });
+            return Ok(Self { timestamps: Some(timestamps), sack: SackBlocks::EMPTY });
         }
         let mut parsed = Self::default();
         for_each(options, |option| match option {
@@ -269,6 +267,15 @@ impl SegmentOptions {
 }
 
 impl Timestamps {
+    /// Those at the start of a segment's options, if they are padded as everybody does it.
+    #[inline]
+    pub(super) fn alone(options: &[u8]) -> Option<Self> {
+        match options.first_chunk::<TIMESTAMPS_LEN>()? {
+            [kind::NOP, kind::NOP, kind::TIMESTAMPS, 10, body @ ..] => Self::parse(body),
+            _ => None,
+        }
+    }
+
     /// Parses the option's body: its value and its echo.
     fn parse(body: &[u8]) -> Option<Self> {
         Some(Self { value: u32_at(body, 0)?, echo: u32_at(body, 4)? })

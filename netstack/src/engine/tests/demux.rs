@@ -1,11 +1,14 @@
 //! The flow table against a map, with hashes that collide more than any key allows.
 
+use core::hash::Hasher;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
 use proptest::prelude::*;
+use siphasher::sip::SipHasher13;
 
-use crate::engine::demux::{FlowHash, FlowHasher, FlowTable, FlowTableFull};
+use crate::engine::demux::{FlowHash, FlowHasher, FlowTable, FlowTableFull, write_address};
 use crate::tcp::segment::FourTuple;
 
 /// A hash whose tag is `tag`.
@@ -67,6 +70,26 @@ fn every_part_of_the_four_tuple_counts() {
 }
 
 proptest! {
+    #[test]
+    fn the_hash_is_siphash_1_3(
+        key in any::<[u8; 16]>(),
+        ends in prop_oneof![
+            any::<([u8; 4], [u8; 4])>().prop_map(|(local, remote)| (IpAddr::from(local), IpAddr::from(remote))),
+            any::<([u8; 16], [u8; 16])>().prop_map(|(local, remote)| (IpAddr::from(local), IpAddr::from(remote))),
+        ],
+        ports in any::<(u16, u16)>(),
+    ) {
+        let mut reference = SipHasher13::new_with_key(&key);
+        write_address(&mut reference, ends.0);
+        write_address(&mut reference, ends.1);
+        reference.write(&((u32::from(ports.0) << 16) | u32::from(ports.1)).to_le_bytes());
+        let tuple = FourTuple {
+            local: SocketAddr::new(ends.0, ports.0),
+            remote: SocketAddr::new(ends.1, ports.1),
+        };
+        prop_assert_eq!(FlowHasher::new(key).hash(&tuple).0, reference.finish());
+    }
+
     #[test]
     fn any_steps_leave_what_a_map_would(
         // Tags close to each other and to the end of the table, so that runs wrap around it.

@@ -89,7 +89,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let duplicate = self.duplicate_reported(env, segment, ack);
         self.take_sack(env, segment, &mut learned);
         self.scoreboard.end_of_ack();
-        self.take_window(segment, ack);
+        self.take_window(self.window_of(segment, ack));
         self.take_rtt(env, segment, &learned, progress);
         let mut facts = self.ack_facts(env, progress);
         facts.duplicate = duplicate;
@@ -133,9 +133,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Takes the window of a segment. One that opens ends the patience with a closed one: what goes
     /// out now has its own.
-    fn take_window(&mut self, segment: &Segment, ack: SeqNum) {
+    #[inline]
+    pub(super) fn take_window(&mut self, update: WindowUpdate) {
         let was_closed = self.scoreboard.is_empty() && self.send.usable_window() == 0;
-        self.send.update_window(self.window_of(segment, ack));
+        self.send.update_window(update);
         if was_closed && self.send.usable_window() > 0 {
             self.rtt.reset_backoff();
             self.stuck_since = None;

@@ -4,6 +4,7 @@ mod ack;
 pub(crate) mod closed;
 mod fin;
 pub(crate) mod listen;
+mod predict;
 mod reset;
 pub(crate) mod sequence;
 mod syn;

@@ -5,6 +5,7 @@ use crate::engine::drops::DropReason;
 use crate::engine::payload::{Buffer, Frame};
 use crate::tcp::connection::{Env, Step, Tcb};
 use crate::tcp::segment::{Control, Segment};
+use crate::tcp::seq::SeqNum;
 use crate::time::Span;
 use crate::wire::tcp_options::Timestamps;
 
@@ -25,7 +26,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.recv.ack.at_once();
         }
         if let Some(timestamps) = segment.timestamps() {
-            self.take_timestamp(env, segment, timestamps);
+            self.take_timestamp(env, segment.seq, timestamps);
         }
         Ok(())
     }
@@ -72,10 +73,16 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// RFC 7323 §4.3, (2): the timestamp to echo comes from the segment that the next ACK
     /// acknowledges first.
-    fn take_timestamp(&mut self, env: &Env<'_, F>, segment: &Segment, timestamps: Timestamps) {
+    #[inline]
+    pub(super) fn take_timestamp(
+        &mut self,
+        env: &Env<'_, F>,
+        seq: SeqNum,
+        timestamps: Timestamps,
+    ) {
         let Some(state) = &mut self.options.timestamps else { return };
         let newer = !is_before(timestamps.value, state.recent);
-        if newer && segment.seq.before_or_eq(state.last_ack_sent) {
+        if newer && seq.before_or_eq(state.last_ack_sent) {
             state.recent = timestamps.value;
             state.recent_at = env.now;
         }

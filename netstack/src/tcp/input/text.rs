@@ -38,25 +38,18 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Err(DropReason::AfterClose);
         }
         self.note_duplicate(env, &segment);
-        let octets = u16::try_from(segment.payload_len()).unwrap_or(u16::MAX);
-        // A frame may be several segments that were coalesced on the way.
-        let largest = advertised_mss(&self.tuple, self.path_mtu);
-        self.rcv_mss = self.rcv_mss.max(octets.min(largest));
+        self.note_segment_len(u32::try_from(segment.payload_len()).unwrap_or(u32::MAX));
         let seq = segment.payload_seq();
         let payload = Payload::Frame { frame, range: segment.payload };
         let was_empty = self.recv.is_drained();
         let had_gap = self.recv.has_gap();
         match self.recv.on_payload(Arrived { seq, payload }, env.held, env.counters) {
             Received::InOrder(bytes) => {
-                env.counters.bytes_received += u64::from(bytes);
-                self.recv.ack.on_in_order(bytes, self.rcv_mss);
                 if had_gap {
                     // A hole was filled, in part or whole: RFC 5681 §4.2.
                     self.recv.ack.at_once();
                 }
-                if self.recv.ack.owed() == Owed::Delayed {
-                    self.timers.arm_delayed_ack(env.now + env.config.delayed_ack);
-                }
+                self.on_text_in_order(env, bytes);
                 if was_empty {
                     self.notes.add(Notes::READABLE);
                 }
@@ -73,6 +66,25 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 Err(reason)
             }
         }
+    }
+
+    /// `bytes` of text have come in order: they are to be acknowledged.
+    #[inline]
+    pub(super) fn on_text_in_order(&mut self, env: &mut Env<'_, F>, bytes: u32) {
+        env.counters.bytes_received += u64::from(bytes);
+        self.recv.ack.on_in_order(bytes, self.rcv_mss);
+        if self.recv.ack.owed() == Owed::Delayed {
+            self.timers.arm_delayed_ack(env.now + env.config.delayed_ack);
+        }
+    }
+
+    /// A segment carries `len` octets of text: the largest is what the peer's segments are.
+    #[inline]
+    pub(super) fn note_segment_len(&mut self, len: u32) {
+        let octets = u16::try_from(len).unwrap_or(u16::MAX);
+        // A frame may be several segments that were coalesced on the way.
+        let largest = advertised_mss(&self.tuple, self.path_mtu);
+        self.rcv_mss = self.rcv_mss.max(octets.min(largest));
     }
 
     /// Takes note of text that was received before, so that its sender hears of it. RFC 2883 §4.

@@ -78,6 +78,16 @@ impl Recovery {
         }
     }
 
+    /// Whether an acknowledgment that brings no news means nothing here.
+    #[inline]
+    pub(crate) const fn is_quiet(&self) -> bool {
+        let Self { phase, probe, repeats, patience, .. } = self;
+        matches!(phase, Phase::Open)
+            && probe.is_none()
+            && repeats.is_none()
+            && patience.round_end.is_none()
+    }
+
     /// Whether the window grows with ACKs now: outside of recovery, and in slow start after a
     /// timeout.
     pub(crate) const fn window_may_grow(&self) -> bool {

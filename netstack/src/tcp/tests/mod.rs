@@ -23,6 +23,7 @@ mod state;
 mod accecn;
 mod dsack;
 mod ecn;
+mod prediction;
 mod receive;
 mod recovery;
 mod spurious;

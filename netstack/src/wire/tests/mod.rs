@@ -4,6 +4,7 @@ mod checksum;
 mod headers;
 mod icmp;
 mod options;
+mod plain;
 mod total;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

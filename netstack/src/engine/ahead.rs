@@ -40,6 +40,6 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
 }
 
 /// Connections below which the caches hold them all.
-const CONNECTIONS_MIN: usize = 4_096;
+const CONNECTIONS_MIN: usize = 256;
 /// Frames that are looked at.
 const FRAMES_MAX: usize = 64;

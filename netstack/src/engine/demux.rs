@@ -44,7 +44,7 @@ impl FlowHasher {
     }
 
     /// The hash of a connection as this host sees it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hash(&self, tuple: &FourTuple) -> FlowHash {
         let mut state = self.keyed;
         let ports = (u64::from(tuple.local.port()) << 16) | u64::from(tuple.remote.port());
@@ -103,7 +103,7 @@ impl SipState {
     }
 
     /// One SipRound.
-    #[inline]
+    #[inline(always)]
     const fn round(&mut self) {
         let Self { mut v0, mut v1, mut v2, mut v3 } = *self;
         v0 = v0.wrapping_add(v1);
@@ -163,6 +163,7 @@ impl FlowTable {
     }
 
     /// The number with that hash for which `is_it` holds.
+    #[inline]
     pub(crate) fn find(&self, hash: FlowHash, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = tag_of(hash);
         let mut at = self.home(tag);

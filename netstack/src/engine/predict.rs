@@ -63,7 +63,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             entry.listed = Listed::Yes;
             self.work.push_back(id);
         }
-        arm(&mut self.wheel, id, entry);
+        // Of its deadlines only that of an acknowledgment may have come closer.
+        let sooner = entry.tcb.timers.delayed_ack();
+        match entry.timer {
+            Some((_, armed)) if sooner.is_none_or(|at| at >= armed) => {}
+            Some(_) | None => arm(&mut self.wheel, id, entry),
+        }
         self.at_work = None;
         None
     }

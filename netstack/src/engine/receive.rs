@@ -130,10 +130,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 self.on_neighbor(now, &ethernet, &neighbor);
                 return (Parsed::Done, None);
             }
-            Body::Tcp(segment) => self.for_us(ethernet.destination, segment.tuple.local.ip()).map(|()| {
-                let route = self.route_back(&ethernet);
-                Parsed::Segment { segment, route }
-            }),
+            Body::Tcp(segment) => {
+                self.for_us(ethernet.destination, segment.tuple.local.ip()).map(|()| {
+                    let route = self.route_back(&ethernet);
+                    Parsed::Segment { segment, route }
+                })
+            }
             Body::Icmp(icmp) => match icmp.message {
                 Icmp::EchoRequest => {
                     self.on_echo(&ethernet, &icmp, frame);
@@ -173,7 +175,13 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     }
 
     /// Gives a segment to what its 4-tuple belongs to.
-    pub(super) fn deliver(&mut self, now: Instant, flow: Flow, route: Route, incoming: Incoming<F>) {
+    pub(super) fn deliver(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        route: Route,
+        incoming: Incoming<F>,
+    ) {
         match flow {
             Flow::Connection(slot) => {
                 let Some((id, _)) = self.connections.get_at(slot) else { return };

@@ -70,6 +70,7 @@ impl Send {
     }
 
     /// Takes the window of a segment, whatever came before: the handshake's.
+    #[inline]
     pub(crate) fn set_window(&mut self, update: WindowUpdate) {
         self.snd_wnd = update.window;
         self.max_wnd = self.max_wnd.max(update.window);
@@ -81,6 +82,7 @@ impl Send {
     ///
     /// Not of an ACK left of SND.UNA: its window counts from there, and would end too far right.
     /// Of an ACK of more always: text that is sent again has an old number and new news.
+    #[inline]
     pub(crate) fn update_window(&mut self, update: WindowUpdate) {
         let newer = self.snd_wl1.before(update.seq)
             || (self.snd_wl1 == update.seq && self.snd_wl2.before_or_eq(update.ack))

@@ -68,6 +68,11 @@ impl TimerTable {
         self.delayed_ack.get_or_insert(at);
     }
 
+    /// When the delayed-ACK timer fires.
+    pub(crate) const fn delayed_ack(&self) -> Option<Instant> {
+        self.delayed_ack
+    }
+
     /// Stops the delayed-ACK timer.
     pub(crate) const fn stop_delayed_ack(&mut self) {
         self.delayed_ack = None;

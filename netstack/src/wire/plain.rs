@@ -59,7 +59,7 @@ struct Around {
 impl Plain {
     /// Parses a whole frame and verifies every checksum in it. `None`: it is another kind of frame, or
     /// something is wrong with it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn parse(frame: &[u8], policy: ChecksumPolicy) -> Option<Self> {
         let around = match EtherType::from_wire(u16_at(frame, 12)?)? {
             EtherType::Ipv4 => over_ipv4(frame)?,
@@ -159,7 +159,7 @@ pub(crate) fn tuple_of(frame: &[u8]) -> Option<FourTuple> {
 }
 
 /// What an IPv4 header says that has no options and belongs to a whole packet of TCP.
-#[inline]
+#[inline(always)]
 fn over_ipv4(frame: &[u8]) -> Option<Around> {
     let header = frame.get(ETHERNET_LEN..)?.first_chunk::<{ ipv4::HEADER_LEN }>()?;
     let [version_ihl, class, length_h, length_l, _, _, flags, offset, _, protocol, ..] = *header;
@@ -187,7 +187,7 @@ fn over_ipv4(frame: &[u8]) -> Option<Around> {
 }
 
 /// What an IPv6 header says behind which TCP follows at once.
-#[inline]
+#[inline(always)]
 fn over_ipv6(frame: &[u8]) -> Option<Around> {
     let header = frame.get(ETHERNET_LEN..)?.first_chunk::<{ ipv6::HEADER_LEN }>()?;
     let [version, class, _, _, length_h, length_l, next_header, ..] = *header;

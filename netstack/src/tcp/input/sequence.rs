@@ -74,12 +74,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// RFC 7323 §4.3, (2): the timestamp to echo comes from the segment that the next ACK
     /// acknowledges first.
     #[inline]
-    pub(super) fn take_timestamp(
-        &mut self,
-        env: &Env<'_, F>,
-        seq: SeqNum,
-        timestamps: Timestamps,
-    ) {
+    pub(super) fn take_timestamp(&mut self, env: &Env<'_, F>, seq: SeqNum, timestamps: Timestamps) {
         let Some(state) = &mut self.options.timestamps else { return };
         let newer = !is_before(timestamps.value, state.recent);
         if newer && seq.before_or_eq(state.last_ack_sent) {

@@ -237,7 +237,7 @@ impl Default for Limits {
             out_of_order_bytes_max: 2 << 20,
             frame_bytes: 2048,
             out_of_order_ranges_max: 64,
-            scoreboard_ranges_max: 1024,
+            scoreboard_ranges_max: 512,
             replies_max: 1024,
             neighbors_max: 1024,
         }

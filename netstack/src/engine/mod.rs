@@ -64,7 +64,7 @@ use slots::{ConnectionId, Slots};
 use time_wait::TimeWaits;
 use wheel::Wheel;
 
-use crate::tcp::connection::{Owner, Tcb};
+use crate::tcp::connection::Owner;
 use crate::tcp::isn::{PortChooser, Secrets};
 use crate::tcp::train::Link;
 use crate::time::Instant;
@@ -188,7 +188,10 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             if let Some(entry) = self.connections.get_mut(id) {
                 entry.timer = None;
             }
-            self.with(now, id, Tcb::on_timeout);
+            self.with(now, id, |tcb, env| {
+                tcb.on_timeout(env);
+                tcb.rest(now);
+            });
         }
         while let Some(number) = self.half_open.expired(now) {
             self.half_open_timeout(now, number);

@@ -212,7 +212,12 @@ pub(super) fn arm<F: Frame, B: Buffer>(
     id: ConnectionId,
     entry: &mut Entry<F, B>,
 ) {
-    let Some(at) = entry.tcb.timers.next_at() else { return };
+    let never = Instant::FAR_FUTURE;
+    let rests_at = entry.tcb.rests_at().unwrap_or(never);
+    let at = entry.tcb.timers.next_at().unwrap_or(never).min(rests_at);
+    if at == never {
+        return;
+    }
     match entry.timer {
         None => entry.timer = Some((wheel.arm(id, at), at)),
         Some((timer, armed)) if at < armed => {

@@ -184,13 +184,6 @@ impl<T> Assembler<T> {
         None
     }
 
-    /// Drops everything.
-    pub(crate) fn clear(&mut self) {
-        self.pieces = VecDeque::new();
-        self.ranges = Vec::new();
-        self.cost_bytes = 0;
-    }
-
     /// The ranges to report, at most `room`: the one that grew last first, then the others by
     /// how recently they did. RFC 2018 §4.
     pub(crate) fn sack_blocks(&self, room: usize) -> SackBlocks {

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 
+use super::cold::Cold;
 use super::congestion::Congestion;
 use super::ecn::EcnState;
 use super::header::Route;
@@ -43,51 +44,52 @@ pub(crate) struct Env<'a, F> {
     pub(crate) replies: &'a mut Replies<F>,
 }
 
-/// A connection.
+/// A connection. In this order, so that what a segment in order touches lies side by side.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Tcb<F, B> {
     // What every segment touches comes first.
-    pub(crate) state: State,
+    pub(crate) tuple: FourTuple,
     pub(crate) send: Send,
-    pub(crate) recv: Recv<F>,
-    pub(crate) options: Negotiated,
+    pub(crate) state: State,
+    pub(crate) due: Due,
+    pub(crate) notes: Notes,
+    pub(crate) owner: Owner,
+    /// Why it ended, once it has.
+    pub(crate) end: Option<CloseReason>,
     /// The payload of a full segment that we send: without options that every segment carries.
     pub(crate) mss: u16,
     /// The payload of the largest segment that the peer sent, at most the MSS that we told it: when
     /// it has sent two, we ACK.
     pub(crate) rcv_mss: u16,
-    pub(crate) queue: SendBuffer<B>,
-    pub(crate) scoreboard: Scoreboard,
-    pub(crate) recovery: Recovery,
-    pub(crate) congestion: Congestion,
-    pub(crate) ecn: EcnState,
-    pub(crate) rtt: RttEstimator,
-    pub(crate) timers: TimerTable,
-    pub(crate) pacer: Pacer,
-    pub(crate) due: Due,
-    pub(crate) notes: Notes,
-    pub(crate) tuple: FourTuple,
-    /// The way to the peer; `None` while its link address is asked for.
-    pub(crate) route: Option<Route>,
-    /// The largest IP packet that we send.
-    pub(crate) path_mtu: u16,
-    /// How that was found, where it is not the link's MTU.
-    pub(crate) pmtud: Option<Box<Pmtud>>,
-    /// The largest segment that the peer takes, as its SYN said.
-    pub(crate) peer_mss: u16,
-    pub(crate) owner: Owner,
-    /// Who accepted it; `None` of an active open.
-    pub(crate) listener: Option<ListenerId>,
-    /// Why it ended, once it has.
-    pub(crate) end: Option<CloseReason>,
-    pub(crate) challenge: ChallengeLimit,
+    pub(crate) recv: Recv<F>,
+    pub(crate) options: Negotiated,
     /// When something was last heard of the peer.
     pub(crate) heard_at: Instant,
     /// When something was last sent, or an idle connection set out to.
     pub(crate) sent_at: Instant,
-    /// Bytes in flight right after that: by these it is judged whether the congestion window was
-    /// the limit, because a burst of ACKs is taken before anything is sent.
+    pub(crate) timers: TimerTable,
+    pub(crate) recovery: Cold<Recovery>,
+    /// How the path MTU was found, where it is not the link's.
+    pub(crate) pmtud: Option<Box<Pmtud>>,
+    pub(crate) scoreboard: Scoreboard,
+    pub(crate) ecn: EcnState,
+    pub(crate) queue: SendBuffer<B>,
+    /// The way to the peer; `None` while its link address is asked for.
+    pub(crate) route: Option<Route>,
+    /// The largest IP packet that we send.
+    pub(crate) path_mtu: u16,
+    /// The largest segment that the peer takes, as its SYN said.
+    pub(crate) peer_mss: u16,
+    pub(crate) congestion: Congestion,
+    pub(crate) rtt: RttEstimator,
+    pub(crate) pacer: Pacer,
+    /// Bytes in flight right after the last transmission: by these it is judged whether the
+    /// congestion window was the limit, because a burst of ACKs is taken before anything is sent.
     pub(crate) flight_sent: u32,
+    /// Who accepted it; `None` of an active open.
+    pub(crate) listener: Option<ListenerId>,
+    pub(crate) challenge: ChallengeLimit,
     /// Since when the peer owes an acknowledgment or a window.
     pub(crate) stuck_since: Option<Instant>,
     pub(crate) opened_at: Instant,
@@ -213,7 +215,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             rcv_mss: DEFAULT_MSS,
             queue: SendBuffer::new(iss + 1),
             scoreboard: Scoreboard::new(iss + 1),
-            recovery: Recovery::new(),
+            recovery: Cold::new(),
             congestion: Congestion::new(config.congestion, u32::from(DEFAULT_MSS)),
             ecn: EcnState::NONE,
             rtt: RttEstimator::new(config.rto_bounds()),
@@ -334,6 +336,27 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         Path { srtt: self.rtt.srtt(), min_rtt: self.rtt.min_rtt(), mss: u32::from(self.mss) }
     }
 
+    /// When the memory that an idle connection does not need is given back; `None` if it has none, or
+    /// needs it. It moves with every segment.
+    #[inline]
+    pub(crate) fn rests_at(&self) -> Option<Instant> {
+        let holds = self.recv.holds_spare()
+            || self.queue.holds_spare()
+            || self.scoreboard.holds_spare()
+            || self.recovery.holds_spare();
+        holds.then(|| self.heard_at.max(self.sent_at) + REST_AFTER)
+    }
+
+    /// Gives that memory back, if the time has come.
+    pub(crate) fn rest(&mut self, now: Instant) {
+        if self.rests_at().is_some_and(|at| at <= now) {
+            self.recv.rest();
+            self.queue.rest();
+            self.scoreboard.rest();
+            self.recovery.rest();
+        }
+    }
+
     /// Whether there may be something to send in this turn.
     pub(crate) fn wants_to_send(&self) -> bool {
         if self.end.is_some() {
@@ -368,6 +391,9 @@ pub(crate) fn window_to_offer(window_max: u32) -> (WindowScale, WindowSize) {
 /// What went wrong with a segment: it is dropped for that reason.
 pub(crate) type Step = Result<(), DropReason>;
 
+/// How long nothing is heard and sent before a connection counts as idle: longer than what a peer takes
+/// to think, as a rule.
+const REST_AFTER: Span = Span::from_secs(1);
 /// The MSS of a peer that doesn't say. RFC 9293 §3.7.1.
 pub(crate) const DEFAULT_MSS: u16 = 536;
 /// The smallest MSS that is believed: less makes no progress beside its headers.

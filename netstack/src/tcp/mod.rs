@@ -16,6 +16,7 @@ macro_rules! invariant {
 pub(crate) mod accecn;
 pub(crate) mod ack;
 pub(crate) mod assembler;
+pub(crate) mod cold;
 pub(crate) mod congestion;
 pub(crate) mod connection;
 pub(crate) mod cookie;

@@ -1,5 +1,6 @@
 //! The receive half: RCV.*, the queue of what arrived in order, the window.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -34,8 +35,10 @@ pub(crate) struct Recv<F> {
     frames_max: u16,
     /// What a frame costs, whatever its length.
     frame_bytes: usize,
-    /// What arrived ahead of a gap.
-    assembler: Assembler<Payload<F>>,
+    /// What arrived ahead of a gap, once something did.
+    assembler: Option<Box<Assembler<Payload<F>>>>,
+    /// What may be held there.
+    assembler_limits: AssemblerLimits,
     /// The peer's FIN.
     fin: PeerFin,
     /// When to acknowledge.
@@ -104,10 +107,11 @@ impl<F: Frame> Recv<F> {
             frames: 0,
             frames_max: limits.frames_per_connection_max,
             frame_bytes: limits.frame_bytes as usize,
-            assembler: Assembler::new(AssemblerLimits {
+            assembler: None,
+            assembler_limits: AssemblerLimits {
                 ranges_max: usize::from(limits.out_of_order_ranges_max),
                 cost_bytes_max: limits.out_of_order_bytes_max as usize,
-            }),
+            },
             fin: PeerFin::None,
             ack: AckState::new(),
             bytes_received: 0,
@@ -161,7 +165,7 @@ impl<F: Frame> Recv<F> {
             && (seq + len).before_or_eq(self.edge)
             && self.frames < self.frames_max
             && self.fin == PeerFin::None
-            && self.assembler.is_empty()
+            && !self.has_gap()
     }
 
     /// Takes `len` octets that [`Recv::takes_at_once`].
@@ -227,9 +231,10 @@ impl<F: Frame> Recv<F> {
             // Charged like a frame: the pieces themselves are to be few.
             Payload::Copied(bytes) => (bytes.capacity().max(self.frame_bytes), 0),
         };
-        let before = (self.assembler.pieces(), self.assembler.cost_bytes());
+        let before = self.held_ahead();
         let arrival = Arrival { seq, len, cost_bytes, value: payload };
-        if let Err(rejected) = self.assembler.insert(arrival) {
+        let fresh = || Box::new(Assembler::new(self.assembler_limits));
+        if let Err(rejected) = self.assembler.get_or_insert_with(fresh).insert(arrival) {
             return Received::Dropped(match rejected.reason {
                 Rejection::Duplicate => DropReason::Duplicate,
                 Rejection::RangesFull | Rejection::BytesFull => DropReason::OutOfOrderFull,
@@ -242,27 +247,39 @@ impl<F: Frame> Recv<F> {
 
     /// Takes what waited for the gap that has just been filled.
     fn drain_assembler(&mut self, held: &mut Held) {
-        if self.assembler.is_empty() {
+        if !self.has_gap() {
             return;
         }
-        let before = (self.assembler.pieces(), self.assembler.cost_bytes());
-        while let Some(Piece { value, skip, len }) = self.assembler.pop(self.rcv_nxt) {
+        let before = self.held_ahead();
+        while let Some(Piece { value, skip, len }) = self.pop_ahead() {
             if matches!(value, Payload::Frame { .. }) {
                 self.frames = self.frames.saturating_sub(1);
             }
             self.append(cut(value, skip as usize, len as usize), len, held);
         }
         self.account_assembler(before, held);
-        if self.assembler.is_empty() {
+        if !self.has_gap() {
             self.recount_frames();
         }
     }
 
+    /// The next piece that waited for what has come.
+    fn pop_ahead(&mut self) -> Option<Piece<Payload<F>>> {
+        self.assembler.as_mut()?.pop(self.rcv_nxt)
+    }
+
+    /// Pieces that wait ahead of a gap, and the bytes of their buffers.
+    fn held_ahead(&self) -> (usize, usize) {
+        let held = |ahead: &Assembler<_>| (ahead.pieces(), ahead.cost_bytes());
+        self.assembler.as_deref().map_or((0, 0), held)
+    }
+
     /// Charges what the assembler took or gave since it held `before` (pieces, bytes).
     fn account_assembler(&self, before: (usize, usize), held: &mut Held) {
+        let (pieces, bytes) = self.held_ahead();
         let pool = &mut held.out_of_order;
-        pool.count = (pool.count + self.assembler.pieces()).saturating_sub(before.0);
-        pool.bytes = (pool.bytes + self.assembler.cost_bytes()).saturating_sub(before.1);
+        pool.count = (pool.count + pieces).saturating_sub(before.0);
+        pool.bytes = (pool.bytes + bytes).saturating_sub(before.1);
     }
 
     /// Counts the frames of the queue afresh: nothing waits ahead of a gap.
@@ -273,6 +290,7 @@ impl<F: Frame> Recv<F> {
     }
 
     /// Queues payload of `len` octets whose place is RCV.NXT.
+    #[inline]
     fn append(&mut self, payload: Payload<F>, len: u32, held: &mut Held) {
         self.rcv_nxt += len;
         self.unconsumed = self.unconsumed.saturating_add(len);
@@ -320,8 +338,8 @@ impl<F: Frame> Recv<F> {
 
     /// Drops what waits ahead of a gap: nothing will fill it any more.
     pub(crate) fn clear_ahead(&mut self, held: &mut Held) {
-        let before = (self.assembler.pieces(), self.assembler.cost_bytes());
-        self.assembler.clear();
+        let before = self.held_ahead();
+        self.assembler = None;
         self.account_assembler(before, held);
         self.recount_frames();
     }
@@ -355,6 +373,23 @@ impl<F: Frame> Recv<F> {
         self.fin == PeerFin::Taken
     }
 
+    /// Whether there is memory for a queue, and nothing in it.
+    #[inline]
+    pub(crate) fn holds_spare(&self) -> bool {
+        (self.queue.capacity() > 0 && self.queue.is_empty())
+            || (self.assembler.is_some() && !self.has_gap())
+    }
+
+    /// Gives that memory back.
+    pub(crate) fn rest(&mut self) {
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+        if !self.has_gap() {
+            self.assembler = None;
+        }
+    }
+
     /// Whether nothing waits for the owner.
     pub(crate) fn is_drained(&self) -> bool {
         self.queue.is_empty()
@@ -366,28 +401,30 @@ impl<F: Frame> Recv<F> {
     }
 
     /// Bytes of the buffers that wait ahead of a gap.
-    pub(crate) const fn out_of_order_bytes(&self) -> usize {
-        self.assembler.cost_bytes()
+    pub(crate) fn out_of_order_bytes(&self) -> usize {
+        self.held_ahead().1
     }
 
     /// Whether something waits ahead of a gap.
+    #[inline]
     pub(crate) fn has_gap(&self) -> bool {
-        !self.assembler.is_empty()
+        self.assembler.as_deref().is_some_and(|ahead| !ahead.is_empty())
     }
 
     /// The SACK blocks to report, at most `room`: what arrived a second time comes first.
     /// RFC 2883 §4.
     pub(crate) fn sack_blocks(&self, room: usize) -> SackBlocks {
         let Some(duplicate) = self.ack.duplicate().filter(|_| room > 0) else {
-            return self.assembler.sack_blocks(room);
+            return self.blocks_ahead(room);
         };
         let mut blocks = SackBlocks::EMPTY;
         blocks.push(duplicate);
         // What holds a duplicate ahead of a gap comes second, or its sender would not take the first
         // block for one. RFC 2883 §4, (4).
-        let holder = self.assembler.holder(duplicate.left).filter(|_| room > 1);
+        let holder = self.assembler.as_deref().filter(|_| room > 1);
+        let holder = holder.and_then(|ahead| ahead.holder(duplicate.left));
         holder.into_iter().for_each(|block| blocks.push(block));
-        for &block in self.assembler.sack_blocks(room).as_slice() {
+        for &block in self.blocks_ahead(room).as_slice() {
             if blocks.len() < room && Some(block) != holder {
                 blocks.push(block);
             }
@@ -395,9 +432,14 @@ impl<F: Frame> Recv<F> {
         blocks
     }
 
+    /// The ranges ahead of a gap, the newest first.
+    fn blocks_ahead(&self, room: usize) -> SackBlocks {
+        self.assembler.as_deref().map_or(SackBlocks::EMPTY, |ahead| ahead.sack_blocks(room))
+    }
+
     /// Where the range ahead of a gap starts that was touched last.
     pub(crate) fn newest_range(&self) -> Option<SeqNum> {
-        self.assembler.sack_blocks(1).as_slice().first().map(|block| block.left)
+        self.blocks_ahead(1).as_slice().first().map(|block| block.left)
     }
 
     /// The first part of `block` that was received before, in order or ahead of a gap.
@@ -407,7 +449,7 @@ impl<F: Frame> Recv<F> {
         if block.left.before(right) && block.left.before(self.rcv_nxt) {
             return Some(SackBlock { left: block.left, right });
         }
-        self.assembler.overlap(block)
+        self.assembler.as_deref()?.overlap(block)
     }
 
     /// The owner delivered `bytes` onwards. An ACK is owed at once when the window was all but

@@ -143,6 +143,8 @@ pub(crate) struct Scoreboard {
     in_flight_bytes: u32,
     sacked_bytes: u32,
     lost_bytes: u32,
+    /// Ranges that the peer holds: counted, because a hostile one may make them very many.
+    sacked_ranges: u32,
     /// Behind the highest byte that was known to have arrived before this acknowledgment.
     fack: SeqNum,
     /// The same with this acknowledgment.
@@ -157,6 +159,7 @@ impl Scoreboard {
             in_flight_bytes: 0,
             sacked_bytes: 0,
             lost_bytes: 0,
+            sacked_ranges: 0,
             fack: start,
             new_fack: start,
         }
@@ -185,6 +188,19 @@ impl Scoreboard {
     /// Whether nothing is unacknowledged.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Whether there is memory for ranges, and none in it.
+    #[inline]
+    pub(crate) fn holds_spare(&self) -> bool {
+        self.entries.capacity() > 0 && self.entries.is_empty()
+    }
+
+    /// Gives that memory back.
+    pub(crate) fn rest(&mut self) {
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
     }
 
     /// `range` was sent for the first time; it starts where the scoreboard ends.
@@ -226,6 +242,7 @@ impl Scoreboard {
                 gone.range.end = ack;
                 entry.range.start = ack;
             } else {
+                self.sacked_ranges -= u32::from(gone.mark == Mark::Sacked);
                 self.entries.pop_front();
             }
             if gone.mark != Mark::Sacked {
@@ -243,8 +260,7 @@ impl Scoreboard {
     /// comes when the peer holds `ranges_max` ranges already, is left out. What was sent in many
     /// pieces is no reason to.
     pub(crate) fn sack(&mut self, block: SackBlock, ranges_max: u16, learned: &mut Learned) {
-        let ranges_max = usize::from(ranges_max);
-        if self.entries.len() > ranges_max && self.sacked_ranges() >= ranges_max {
+        if self.sacked_ranges >= u32::from(ranges_max) {
             return;
         }
         let range = SeqRange { start: block.left, end: block.right };
@@ -261,14 +277,16 @@ impl Scoreboard {
         }
     }
 
-    /// Ranges that the peer holds.
-    fn sacked_ranges(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.mark == Mark::Sacked).count()
+    /// Ranges with that mark.
+    fn count(&self, mark: Mark) -> usize {
+        self.entries.iter().filter(|entry| entry.mark == mark).count()
     }
 
     /// All of an acknowledgment was taken: what arrives below it from now on was reordered. Its
     /// own blocks may come in any order.
-    pub(crate) const fn end_of_ack(&mut self) {
+    #[inline]
+    pub(crate) fn end_of_ack(&mut self) {
+        debug_assert_eq!(self.sacked_ranges as usize, self.count(Mark::Sacked), "counted right");
         self.fack = self.new_fack;
     }
 
@@ -362,6 +380,7 @@ impl Scoreboard {
         }
         self.lost_bytes += self.sacked_bytes;
         self.sacked_bytes = 0;
+        self.sacked_ranges = 0;
     }
 
     /// The first range to be sent again.
@@ -403,6 +422,8 @@ impl Scoreboard {
             let old = entry.mark;
             change(entry);
             let (new, len) = (entry.mark, entry.range.len());
+            self.sacked_ranges += u32::from(new == Mark::Sacked);
+            self.sacked_ranges -= u32::from(old == Mark::Sacked);
             self.subtract(old, len);
             *self.sum_of(new) += len;
             index += 1;
@@ -424,6 +445,7 @@ impl Scoreboard {
         if seq == entry.range.start {
             return Some(index);
         }
+        self.sacked_ranges += u32::from(entry.mark == Mark::Sacked);
         let mut behind = *entry;
         entry.range.end = seq;
         behind.range.start = seq;
@@ -439,8 +461,10 @@ impl Scoreboard {
                 (Some(before), Some(entry)) if before.is_like(entry) => Some(entry.range.end),
                 _ => None,
             };
-            if let Some(end) = joined {
-                self.entries.remove(index);
+            if let Some(end) = joined
+                && let Some(gone) = self.entries.remove(index)
+            {
+                self.sacked_ranges -= u32::from(gone.mark == Mark::Sacked);
                 if let Some(before) = self.entries.get_mut(index - 1) {
                     before.range.end = end;
                 }

@@ -83,6 +83,19 @@ impl<B: Buffer> SendBuffer<B> {
         Ok(())
     }
 
+    /// Whether there is memory for a queue, and nothing in it.
+    #[inline]
+    pub(crate) fn holds_spare(&self) -> bool {
+        self.pieces.capacity() > 0 && self.pieces.is_empty()
+    }
+
+    /// Gives that memory back.
+    pub(crate) fn rest(&mut self) {
+        if self.pieces.is_empty() {
+            self.pieces = VecDeque::new();
+        }
+    }
+
     /// Everything before `seq` is acknowledged.
     pub(crate) fn acknowledge(&mut self, seq: SeqNum) -> Released {
         let mut released = Released::default();

@@ -131,11 +131,38 @@ fn an_established_connection_allocates_nothing_for_a_packet() {
     assert_eq!(round(1_000), 0);
 }
 
+#[test]
+fn a_look_ahead_allocates_and_changes_nothing() {
+    let mut server = Server::new(Limits { connections_max: 512, ..few() });
+    let mut frames = Vec::new();
+    for number in 0..300 {
+        let mut peer = Peer::new(number);
+        peer.open(&mut server);
+        frames.push(peer.segment(ACK, &[1; 100]));
+    }
+    // Whatever a frame is like, and however short.
+    frames.push(Peer::new(1_000).segment(ACK, &[1; 100]));
+    let whole = frames[0].clone();
+    frames.extend((0..80).map(|len| whole[..len].to_vec()));
+    let state = |server: &Server| {
+        let ids = server.engine.connections();
+        let infos: Vec<_> = ids.map(|id| server.engine.info(server.now, id)).collect();
+        format!("{infos:?} {:?} {:?}", server.engine.counters(), server.engine.held())
+    };
+    let before = state(&server);
+    let counts = Counts::now();
+    for batch in frames.chunks(40) {
+        server.engine.look_ahead(batch.iter().map(Vec::as_slice));
+    }
+    assert_eq!(counts.until_now().allocations, 0);
+    assert_eq!(state(&server), before);
+}
+
 /// Bytes of a half-open connection at most.
 const HALF_OPEN_BYTES: f64 = 64.0;
 /// Bytes of a record in TIME-WAIT at most.
 const TIME_WAIT_BYTES: f64 = 64.0;
 /// Bytes of an idle connection at most.
-const IDLE_BYTES: f64 = 1_500.0;
+const IDLE_BYTES: f64 = 860.0;
 /// Bytes that may be left when all connections are gone.
 const KEPT_BYTES: isize = 100_000;

@@ -4,6 +4,8 @@
 //! floats nor more than 64 bits: a distance from K is cut at 2^20 units (17 minutes), where the
 //! curve is beyond any window.
 
+use alloc::boxed::Box;
+
 use super::{AckEvent, CwndLimited, Window};
 use crate::time::{Instant, Span};
 
@@ -19,14 +21,14 @@ const ALPHA_OF_1000: u64 = 529;
 const DISTANCE_MAX: u64 = 1 << 20;
 
 /// The state of CUBIC.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Cubic {
     /// The window before the last reduction, or less by fast convergence. 0 without one.
     w_max: u32,
     /// The window right before the last reduction. 0 without one.
     cwnd_prior: u32,
-    /// This stage of congestion avoidance, from its first ACK on.
-    epoch: Option<Epoch>,
+    /// This stage of congestion avoidance, from its first ACK on: few connections get there.
+    epoch: Option<Box<Epoch>>,
 }
 
 /// One stage of congestion avoidance.
@@ -63,7 +65,7 @@ impl Cubic {
             let epoch = Epoch::new(window, *w_max, ack.now);
             // Without a loss before it, the plateau is the window that it begins with. §4.8, §4.10.
             *w_max = epoch.plateau;
-            epoch
+            Box::new(epoch)
         });
         let since_last = ack.now - epoch.last_ack;
         epoch.last_ack = ack.now;

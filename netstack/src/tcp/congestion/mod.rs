@@ -97,7 +97,7 @@ pub(crate) struct Congestion {
     /// Congestion avoidance.
     algorithm: Algorithm,
     /// What held before the last reduction, for an undo.
-    prior: Option<Prior>,
+    prior: Option<Box<Prior>>,
     /// Whether a router's mark has brought the threshold down in this window.
     marked: Marked,
 }
@@ -452,12 +452,13 @@ impl Congestion {
             return;
         }
         let algorithm = match &self.algorithm {
-            Algorithm::Cubic(cubic) => Algorithm::Cubic(*cubic),
+            Algorithm::Cubic(cubic) => Algorithm::Cubic(cubic.clone()),
             Algorithm::Reno(reno) => Algorithm::Reno(*reno),
             // It remembers by itself.
             Algorithm::Bbr(_) => return,
         };
-        self.prior = Some(Prior { cwnd: self.cwnd, ssthresh: self.ssthresh, algorithm });
+        let Self { cwnd, ssthresh, .. } = *self;
+        self.prior = Some(Box::new(Prior { cwnd, ssthresh, algorithm }));
     }
 }
 

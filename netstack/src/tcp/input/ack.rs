@@ -97,7 +97,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let decision =
             self.recovery.on_ack(&facts, &learned, &mut self.scoreboard, &mut self.congestion);
         if progress == Progress::Advanced && self.recovery.may_test() {
-            self.recovery.begin_test(self.fresh_for_test(env));
+            let fresh = self.fresh_for_test(env);
+            self.recovery.begin_test(fresh);
         }
         self.judge_path_probe(env);
         if progress == Progress::Duplicate {

@@ -15,6 +15,7 @@ use self::forward::Forward;
 use self::prr::Prr;
 use self::tail_probe::Probe;
 use self::undo::{Echo, Repeats};
+use super::cold::Rest;
 use super::congestion::Congestion;
 use super::sack::{Delivery, Detected, Learned, Reordered, Scoreboard};
 use super::send_buffer::SeqRange;
@@ -54,22 +55,32 @@ enum Phase {
     Timeout { start: SeqNum, end: SeqNum, forward: Forward },
 }
 
-impl Recovery {
+impl Rest for Recovery {
     /// Nothing was lost yet.
-    pub(crate) const fn new() -> Self {
-        Self {
-            phase: Phase::Open,
-            delivery: None,
-            rtt: Span::ZERO,
-            reordered: Reordered::No,
-            dup_acks: 0,
-            patience: Patience { quarters: 1, recoveries: 0, round_end: None },
-            probe: None,
-            echo: Echo::Unsent,
-            repeats: None,
-        }
-    }
+    const REST: Self = Self {
+        phase: Phase::Open,
+        delivery: None,
+        rtt: Span::ZERO,
+        reordered: Reordered::No,
+        dup_acks: 0,
+        patience: Patience { quarters: 1, recoveries: 0, round_end: None },
+        probe: None,
+        echo: Echo::Unsent,
+        repeats: None,
+    };
+    const AT_REST: &'static Self = &Self::REST;
 
+    /// What was delivered last counts beside what is in flight, so it may go when nothing is; that the
+    /// path reorders may not.
+    fn is_at_rest(&self) -> bool {
+        self.is_quiet()
+            && self.reordered == Reordered::No
+            && self.patience.quarters == 1
+            && self.patience.recoveries == 0
+    }
+}
+
+impl Recovery {
     /// Whether losses are being repaired.
     pub(crate) const fn is_active(&self) -> bool {
         match self.phase {

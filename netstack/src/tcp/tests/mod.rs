@@ -16,6 +16,7 @@ mod handshake;
 mod host;
 mod pair;
 
+mod clock;
 mod close;
 mod reset;
 mod state;

@@ -32,6 +32,8 @@ pub enum Options {
     None,
     /// Timestamps, as almost every peer on the internet has them.
     Timestamps,
+    /// SACK was agreed on.
+    Sack,
 }
 
 /// One segment of a peer.
@@ -57,16 +59,19 @@ impl Writer {
     /// Payload of a full segment.
     pub(crate) const fn payload_len(self) -> usize {
         match self.options {
-            Options::None => PAYLOAD_BYTES,
+            Options::None | Options::Sack => PAYLOAD_BYTES,
             Options::Timestamps => PAYLOAD_BYTES - 12,
         }
     }
 
     /// Puts a segment into `frame`, whatever was there.
     pub(crate) fn write(self, segment: Segment, frame: &mut Vec<u8>) {
-        let Segment { peer, seq, ack, flags, payload_len } = segment;
         let mut options = [1; 16];
-        let options = match (flags & SYN != 0, self.options) {
+        let options = match (segment.flags & SYN != 0, self.options) {
+            (true, Options::Sack) => {
+                options[..12].copy_from_slice(&[2, 4, 5, 180, 1, 3, 3, 7, 4, 2, 1, 1]);
+                &options[..12]
+            }
             (true, Options::None) => {
                 options[..8].copy_from_slice(&[2, 4, 5, 180, 1, 3, 3, 7]);
                 &options[..8]
@@ -77,7 +82,7 @@ impl Writer {
                 options[10..].copy_from_slice(&[0, 0, 0, 0, 1, 1]);
                 &options[..16]
             }
-            (false, Options::None) => &options[..0],
+            (false, Options::None | Options::Sack) => &options[..0],
             (false, Options::Timestamps) => {
                 options[2..4].copy_from_slice(&[8, 10]);
                 options[4..8].copy_from_slice(&self.ts_value.to_be_bytes());
@@ -85,6 +90,12 @@ impl Writer {
                 &options[..12]
             }
         };
+        self.write_with(segment, options, frame);
+    }
+
+    /// The same with these options.
+    pub(crate) fn write_with(self, segment: Segment, options: &[u8], frame: &mut Vec<u8>) {
+        let Segment { peer, seq, ack, flags, payload_len } = segment;
         let tcp_len = 20 + options.len() + payload_len;
         frame.resize(TCP_AT + tcp_len, 0x5a);
         frame[..6].copy_from_slice(&HOST_MAC);

@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod frames;
+mod hostile;
 mod peers;
 mod smoltcp;
 mod world;
 
 pub use frames::{Options, PAYLOAD_BYTES};
+pub use hostile::Flood;
 pub use smoltcp::SmoltcpWorld;
 pub use world::{Checksums, Cut, Setup, World};
 

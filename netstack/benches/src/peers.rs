@@ -72,6 +72,12 @@ impl Peers {
         self.segment(peer, ACK, 0)
     }
 
+    /// The sequence number that a peer sends next, and the one that it waits for.
+    pub(crate) fn numbers(&self, peer: u32) -> (u32, u32) {
+        let Peer { seq, ack } = self.all[peer as usize];
+        (seq, ack)
+    }
+
     /// A FIN.
     pub(crate) fn fin(&mut self, peer: u32) -> Vec<u8> {
         let frame = self.segment(peer, ACK | FIN, 0);

@@ -57,11 +57,11 @@ impl Setup {
 pub struct World {
     engine: Engine<Vec<u8>, &'static [u8]>,
     now: Instant,
-    peers: Peers,
+    pub(crate) peers: Peers,
     ids: Vec<Option<ConnectionId>>,
     link: Sink,
     /// Frames that the engine is to take.
-    inbox: Vec<Vec<u8>>,
+    pub(crate) inbox: Vec<Vec<u8>>,
     /// Connections that are to send.
     outbox: Vec<ConnectionId>,
     /// Peers that are to acknowledge.
@@ -171,6 +171,7 @@ impl World {
 
     /// The engine takes what is about to come in.
     pub fn take(&mut self) {
+        self.engine.look_ahead(self.inbox.iter().map(Vec::as_slice));
         for frame in self.inbox.drain(..) {
             if let Verdict::Unclaimed(unclaimed) = self.engine.handle_frame(self.now, frame) {
                 self.engine.handle_unclaimed(self.now, unclaimed.frame);

@@ -220,15 +220,19 @@ impl Scoreboard {
         self.entries.push_back(Entry { range, sent_at: now, mark, sent });
     }
 
-    /// A lost `range` was sent again, or a range in flight as a probe.
-    pub(crate) fn sent_again(&mut self, range: SeqRange, now: Instant) {
+    /// A lost `range` was sent again, or a range in flight as a probe: how many bytes of it had been
+    /// sent only once.
+    pub(crate) fn sent_again(&mut self, range: SeqRange, now: Instant) -> u32 {
+        let mut repeated = 0;
         self.update(range, |entry| {
             if entry.mark != Mark::Sacked {
+                repeated += if entry.sent == Sent::Again { 0 } else { entry.range.len() };
                 entry.mark = Mark::InFlight;
                 entry.sent_at = now;
                 entry.sent = Sent::Again;
             }
         });
+        repeated
     }
 
     /// Everything before `ack` is acknowledged.

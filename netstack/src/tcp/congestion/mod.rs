@@ -1,8 +1,8 @@
 //! Congestion control: how much may be in flight.
 //!
 //! One enum of algorithms behind one small face. What they share is here: the window itself,
-//! slow start with HyStart++, what is remembered for an undo, and the decay after idleness. What
-//! differs is how the window grows in congestion avoidance and how far it shrinks: [`cubic`] and
+//! slow start with HyStart++, what is remembered for an undo, and whether the window was put to use
+//! ([`validation`]). What differs is how the window grows in congestion avoidance and how far it shrinks: [`cubic`] and
 //! [`reno`]. Loss detection and repair (RACK, PRR) are elsewhere and tell this what happened.
 //! All arithmetic is in bytes and integers.
 
@@ -10,11 +10,13 @@ mod bbr;
 mod cubic;
 mod hystart;
 mod reno;
+mod validation;
 
 use self::bbr::{Bbr, Start};
 use self::cubic::Cubic;
 use self::hystart::{HyStart, Phase};
 use self::reno::Reno;
+use self::validation::Validation;
 use super::delivery_rate::{Rate, Transmission};
 use super::ecn::EcnBackoff;
 use super::sack::{Delivery, LostRanges};
@@ -100,6 +102,8 @@ pub(crate) struct Congestion {
     prior: Option<Box<Prior>>,
     /// Whether a router's mark has brought the threshold down in this window.
     marked: Marked,
+    /// What use it was put to, since it was larger than the first one.
+    validation: Option<Box<Validation>>,
 }
 
 /// Whether a mark was heeded in this window: a loss in the same one says nothing new.
@@ -146,6 +150,8 @@ struct Prior {
 const CWND_MAX: u32 = 1 << 30;
 /// The threshold before the first loss. RFC 5681 §3.1: arbitrarily high.
 const SSTHRESH_INITIAL: u32 = u32::MAX;
+/// So many halvings leave nothing of any window.
+const HALVINGS_MAX: u64 = 32;
 
 impl Congestion {
     /// A connection's first window. `mss_bytes`: at least 1.
@@ -159,6 +165,7 @@ impl Congestion {
             algorithm: Algorithm::new(algorithm, Start { cwnd: initial_window(mss), mss }),
             prior: None,
             marked: Marked::No,
+            validation: None,
         }
     }
 
@@ -199,6 +206,7 @@ impl Congestion {
             self.algorithm = Algorithm::new(algorithm, start);
             // An undo would bring back the state of the other one.
             self.prior = None;
+            self.validation = None;
         }
     }
 
@@ -245,6 +253,12 @@ impl Congestion {
         true
     }
 
+    /// Whether the window is an old one that nobody has used lately: it does not grow before it is used
+    /// up, and no burst makes use of it. RFC 7661 §4.4.
+    pub(crate) fn is_non_validated(&self) -> bool {
+        self.validation.as_ref().is_some_and(|validation| validation.is_non_validated())
+    }
+
     /// Whether the algorithm decides on a rate, and must be paced.
     pub(crate) const fn needs_pacing(&self) -> bool {
         matches!(self.algorithm, Algorithm::Bbr(_))
@@ -269,7 +283,17 @@ impl Congestion {
 
     /// Data goes out, first or again.
     pub(crate) fn on_sent(&mut self, sent: Transmission) {
+        if let Some(validation) = &mut self.validation {
+            validation.on_sent(sent.in_flight);
+        }
         self.with_bbr(|bbr| bbr.on_sent(sent));
+    }
+
+    /// Of what went out again, so many bytes had been sent only once.
+    pub(crate) fn on_sent_again(&mut self, bytes: u32) {
+        if let Some(validation) = &mut self.validation {
+            validation.on_sent_again(bytes);
+        }
     }
 
     /// The owner has had nothing to send although the window had room.
@@ -279,6 +303,13 @@ impl Congestion {
 
     /// Something has arrived. To be called after losses were looked for.
     pub(crate) fn on_delivered(&mut self, delivered: &Delivered) {
+        let sampled = match &mut self.validation {
+            Some(validation) => validation.on_delivered(delivered),
+            None => false,
+        };
+        if sampled {
+            self.validate(delivered.now, delivered.srtt);
+        }
         self.with_bbr(|bbr| bbr.on_delivered(delivered));
     }
 
@@ -293,6 +324,14 @@ impl Congestion {
             // BBR has taken it with what was delivered.
             return;
         }
+        self.grow(ack);
+        if self.validation.is_none() && self.cwnd > initial_window(self.mss) {
+            self.validation = Some(Box::new(Validation::new(ack.now, ack.acked_bytes)));
+        }
+    }
+
+    /// Growth with an acknowledgement.
+    fn grow(&mut self, ack: &AckEvent) {
         if self.in_slow_start() {
             self.grow_in_slow_start(ack);
             return;
@@ -313,9 +352,17 @@ impl Congestion {
             return;
         }
         self.remember();
-        if core::mem::replace(&mut self.marked, Marked::No) == Marked::No {
-            self.reduce(flight_bytes);
+        let reduced = core::mem::replace(&mut self.marked, Marked::No) == Marked::Yes;
+        match self.used_without_proof(flight_bytes) {
+            Some(used) => self.reduce_to_used(used),
+            None if reduced => {}
+            None => self.reduce(flight_bytes),
         }
+    }
+
+    /// How much of a window that is not validated was really used. RFC 7661 §4.4.1.
+    fn used_without_proof(&mut self, flight_bytes: u32) -> Option<u32> {
+        self.validation.as_mut().and_then(|validation| validation.on_loss(flight_bytes))
     }
 
     /// The peer echoes a router's mark, outside of recovery: the window comes down at once, for there
@@ -325,6 +372,14 @@ impl Congestion {
             return;
         }
         let flight = flight_bytes.min(self.cwnd);
+        self.marked = Marked::Yes;
+        if let Some(used) = self.used_without_proof(flight) {
+            self.reduce_to_used(used);
+            self.cwnd = self.cwnd.min((used / 2).max(self.mss));
+            self.forget_use();
+            return;
+        }
+        self.forget_use();
         self.reduce(flight);
         if backoff == EcnBackoff::Alternative {
             let tenths_of_2 = match self.algorithm {
@@ -335,7 +390,13 @@ impl Congestion {
             self.ssthresh = self.ssthresh.max(u32::try_from(gentle).unwrap_or(u32::MAX));
         }
         self.cwnd = self.cwnd.min(self.ssthresh);
-        self.marked = Marked::Yes;
+    }
+
+    /// Nothing is known any more of the use that the window is put to.
+    fn forget_use(&mut self) {
+        if let Some(validation) = &mut self.validation {
+            validation.forget();
+        }
     }
 
     /// The window in which a mark was heeded is acknowledged: the next loss counts again.
@@ -344,12 +405,16 @@ impl Congestion {
     }
 
     /// Recovery is over: the window is at the threshold. RFC 6937 §3. Without a threshold (the
-    /// reduction was undone meanwhile) it stays.
+    /// reduction was undone meanwhile) it stays. One that was not validated is half of what was used
+    /// and not lost. RFC 7661 §4.4.1.
     pub(crate) fn on_recovered(&mut self) {
         if self.with_bbr(Bbr::on_recovered) {
             return;
         }
-        if self.ssthresh != SSTHRESH_INITIAL {
+        if let Some(window) = self.validation.as_mut().and_then(|v| v.on_recovered()) {
+            self.cwnd = window.clamp(self.mss, CWND_MAX);
+            self.ssthresh = self.cwnd.max(2 * self.mss);
+        } else if self.ssthresh != SSTHRESH_INITIAL {
             self.cwnd = self.ssthresh.clamp(self.mss, CWND_MAX);
         }
     }
@@ -370,6 +435,9 @@ impl Congestion {
             return;
         }
         self.remember();
+        if let Some(validation) = &mut self.validation {
+            validation.on_rto();
+        }
         self.reduce(flight_bytes);
         if let Algorithm::Cubic(cubic) = &mut self.algorithm {
             cubic.on_rto();
@@ -380,6 +448,7 @@ impl Congestion {
     /// The reduction was for nothing: what held before it holds again. RFC 9438 §4.9.
     pub(crate) fn on_undo(&mut self) {
         self.with_bbr(Bbr::on_undo);
+        self.forget_use();
         if let Some(prior) = self.prior.take() {
             self.cwnd = self.cwnd.max(prior.cwnd);
             self.ssthresh = prior.ssthresh;
@@ -390,6 +459,7 @@ impl Congestion {
     /// What was out when the timer expired is acknowledged.
     pub(crate) fn on_timeout_recovered(&mut self) {
         self.with_bbr(Bbr::on_recovered);
+        self.forget_use();
     }
 
     /// The episode of loss is over for good: an undo is no longer possible.
@@ -398,18 +468,29 @@ impl Congestion {
         self.prior = None;
     }
 
-    /// The connection sends again after `idle` without sending. RFC 2861 §3.2: the window halves
-    /// for each timeout of idleness, down to the first one; the threshold remembers.
-    pub(crate) fn after_idle(&mut self, idle: Span, rto: Span) {
-        if idle < rto || rto.is_zero() || self.needs_pacing() {
-            return;
-        }
-        self.ssthresh = self.ssthresh.max(self.cwnd / 4 * 3);
-        let restart = initial_window(self.mss).min(self.cwnd);
-        let halvings = u32::try_from(idle.as_nanos() / rto.as_nanos()).unwrap_or(u32::MAX);
-        self.cwnd = self.cwnd.checked_shr(halvings).unwrap_or(0).max(restart);
+    /// The connection sends again after `idle` without sending: the window is what it was, for five
+    /// minutes. RFC 7661 §4.4; RFC 9438 §5.8.
+    pub(crate) fn after_idle(&mut self, now: Instant, idle: Span, srtt: Option<Span>) {
         if let Algorithm::Cubic(cubic) = &mut self.algorithm {
             cubic.after_idle(idle);
+        }
+        self.validate(now, srtt);
+    }
+
+    /// Finds out whether the window was used, and reduces one that has not been for five minutes.
+    /// RFC 7661 §4.3, §4.4.3.
+    fn validate(&mut self, now: Instant, srtt: Option<Span>) {
+        let Some(validation) = &mut self.validation else { return };
+        // Only whole segments of it can be used.
+        validation.judge(now, srtt, self.cwnd.saturating_sub(self.mss));
+        let periods = validation.periods_over(now);
+        let first = initial_window(self.mss).min(self.cwnd);
+        for _ in 0..periods.min(HALVINGS_MAX) {
+            self.ssthresh = self.ssthresh.max(self.cwnd / 4 * 3);
+            self.cwnd = (self.cwnd / 2).max(first);
+        }
+        if periods > 0 && self.cwnd == first {
+            self.validation = None;
         }
     }
 
@@ -444,6 +525,19 @@ impl Congestion {
             Algorithm::Bbr(_) => self.ssthresh,
         };
         self.ssthresh = ssthresh.max(2 * self.mss);
+    }
+
+    /// Brings the threshold down to half of what was used of a window that is not validated. RFC 7661
+    /// §4.4.1.
+    fn reduce_to_used(&mut self, used: u32) {
+        let window = Window { cwnd: used.min(self.cwnd), mss: self.mss };
+        match &mut self.algorithm {
+            // The plateau is what was used: nothing is known beyond it.
+            Algorithm::Cubic(cubic) => cubic.on_loss(window, used),
+            Algorithm::Reno(reno) => reno.on_loss(used),
+            Algorithm::Bbr(_) => return,
+        };
+        self.ssthresh = (used / 2).max(2 * self.mss);
     }
 
     /// Keeps what an undo needs; the first reduction of an episode counts, not one on top of it.

@@ -332,11 +332,11 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
     }
 
-    /// Whether the congestion window was what held us back. RFC 7661 §4.1: in slow start half of
-    /// it is enough, because it doubles.
+    /// Whether the congestion window was what held us back. In slow start half of it is enough,
+    /// because it doubles: but not of one that is not validated. RFC 7661 §4.4, §4.5.3.
     fn was_limited(&self, flight: u32) -> CwndLimited {
         let cwnd = self.congestion.cwnd_bytes();
-        let used = if self.congestion.in_slow_start() {
+        let used = if self.congestion.in_slow_start() && !self.congestion.is_non_validated() {
             flight.saturating_mul(2)
         } else {
             flight.saturating_add(u32::from(self.mss))

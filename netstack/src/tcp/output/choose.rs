@@ -75,7 +75,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// How fast it is to go out; `None` is as fast as the window allows.
     pub(super) fn pace(&self, env: &Env<'_, F>) -> Option<Pace> {
         let wanted = match env.config.pacing {
-            Pacing::AsNeeded => self.congestion.needs_pacing(),
+            Pacing::AsNeeded => {
+                self.congestion.needs_pacing() || self.congestion.is_non_validated()
+            }
             Pacing::Always => true,
         };
         if !wanted {

@@ -110,13 +110,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         Transmitted::Done
     }
 
-    /// A connection that was idle starts from a smaller window. Once an idle period: the link may
-    /// take nothing yet.
+    /// What a connection was idle for is no time of growth, and its window may be an old one. Once an
+    /// idle period: the link may take nothing yet.
     fn after_idle(&mut self, env: &Env<'_, F>) {
         let idle = env.now - self.sent_at;
         let rto = self.rtt.rto();
         if idle >= rto && self.scoreboard.is_empty() && self.plan(env, None).is_some() {
-            self.congestion.after_idle(idle, rto);
+            self.congestion.after_idle(env.now, idle, self.rtt.srtt());
             self.sent_at = env.now;
         }
     }

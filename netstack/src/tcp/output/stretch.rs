@@ -116,7 +116,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 // The next ACK of new data echoes what came first of it. It tells the original from
                 // the copies of this recovery only if there was no copy before. RFC 3522 §3.2.
                 let tells = !self.scoreboard.first_was_sent_again();
-                self.scoreboard.sent_again(range, env.now);
+                let repeated = self.scoreboard.sent_again(range, env.now);
+                self.congestion.on_sent_again(repeated);
                 self.stats.bytes_retransmitted += bytes;
                 self.stats.retransmits += 1;
                 let timestamps = self.timestamps(env.now).filter(|_| tells);

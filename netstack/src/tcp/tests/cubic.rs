@@ -142,8 +142,8 @@ fn time_without_sending_is_no_time_of_growth() {
         sender.rounds(70);
         let before = sender.congestion.cwnd_bytes();
         sender.now += idle;
-        // Too short for the window to be taken back.
-        sender.congestion.after_idle(idle, idle);
+        sender.congestion.after_idle(sender.now, idle, Some(sender.rtt));
+        // An hour has made it smaller, which is another matter.
         sender.congestion.set_cwnd(before);
         let start = sender.now - Span::from_millis(7_000);
         sender.rounds(20);

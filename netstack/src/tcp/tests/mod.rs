@@ -28,6 +28,7 @@ mod prediction;
 mod receive;
 mod recovery;
 mod spurious;
+mod validation;
 mod window;
 
 mod icmp;

@@ -176,7 +176,7 @@ fn idle_after_growth() -> (Host, Peer, ConnectionId) {
     peer.ack += 14_600;
     host.receive(peer.frame(&[]));
     assert_eq!(host.engine.send_view(id).expect("it lives").cwnd_bytes, 29_200);
-    host.sleep(Span::from_secs(60));
+    host.sleep(Span::from_secs(302));
     host.take_events();
     (host, peer, id)
 }

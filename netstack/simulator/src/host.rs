@@ -239,6 +239,7 @@ impl Host {
             let counts = self.engine.state_counts(*listener).expect("it listens");
             assert_eq!(counts.total(), 0, "{counts:?}");
         }
+        assert!(self.engine.is_sound(), "states, timers and flows equal a recount");
         // Neighbours stay known; memory that a table keeps for the next one is its own.
         let held = self.engine.held();
         let counts = |held: &Held| {

@@ -94,6 +94,11 @@ impl Listeners {
         self.all.get(id.index())
     }
 
+    /// All of them, closed or not.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ListenerId, &Listener)> {
+        (0..).map(ListenerId).zip(&self.all)
+    }
+
     /// The one of that name, to change.
     pub(crate) fn get_mut(&mut self, id: ListenerId) -> Option<&mut Listener> {
         self.all.get_mut(id.index())
@@ -119,6 +124,14 @@ impl Listener {
     /// Chooses that for the connections from here on.
     pub(crate) const fn set_congestion(&mut self, algorithm: CongestionAlgorithm) {
         self.congestion = Some(algorithm);
+    }
+
+    /// Whether it has no more half-open connections and no more others than it may have.
+    pub(super) fn is_within_limits(&self) -> bool {
+        let half_open = self.counts.get(TcpState::SynReceived);
+        let idle = self.counts.get(TcpState::TimeWait) + half_open;
+        half_open <= self.listen.half_open_max
+            && self.counts.total().saturating_sub(idle) <= self.listen.connections_max
     }
 
     /// Whether it has as many half-open connections as it may have.

@@ -34,6 +34,7 @@ mod open;
 pub(crate) mod payload;
 mod predict;
 mod receive;
+mod recount;
 mod recover;
 pub(crate) mod reply;
 mod settle;
@@ -239,7 +240,19 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             }
             let mut env = env_of!(self, now);
             self.at_work = Some(id);
+            let before = entry.tcb.before();
             let transmitted = entry.tcb.transmit(&mut env, link);
+            let mut sound = entry.tcb.check_invariants(env.config);
+            if transmitted == Transmitted::Done {
+                sound = sound.and_then(|()| entry.tcb.check_sent(&before));
+            }
+            if sound.is_err() {
+                env.counters.invariants_broken += 1;
+                entry.tcb.break_off(&mut env, event::CloseReason::Internal);
+                self.settle(now, id);
+                self.at_work = None;
+                continue;
+            }
             // The window, and with it the room, may have shrunk after idleness.
             entry.tcb.note_room(&self.config.tcp);
             self.at_work = None;

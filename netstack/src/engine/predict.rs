@@ -51,7 +51,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         if let Some(route) = &mut tcb.route {
             (route.own_mac, route.peer_mac, route.vlan) = (own_mac, plain.source, None);
         }
-        if tcb.check_invariants().is_err() {
+        if tcb.check_invariants(&self.config.tcp).is_err() {
             // What this step broke or found broken is for the one place that ends connections.
             self.with(now, id, |_, _| ());
             return None;

@@ -71,8 +71,10 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let entry = self.connections.get_mut(id).filter(|entry| entry.phase == Phase::Live)?;
         let mut env = env_of!(self, now);
         self.at_work = Some(id);
+        let before = entry.tcb.before();
         let result = step(&mut entry.tcb, &mut env);
-        if entry.tcb.check_invariants().is_err() {
+        let sound = entry.tcb.check_invariants(env.config);
+        if sound.and_then(|()| entry.tcb.check_step(&before)).is_err() {
             env.counters.invariants_broken += 1;
             entry.tcb.break_off(&mut env, CloseReason::Internal);
         }

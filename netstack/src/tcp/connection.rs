@@ -179,6 +179,13 @@ pub(crate) struct ChallengeLimit {
     sent: u8,
 }
 
+impl ChallengeLimit {
+    /// How many were sent in the second that is counted.
+    pub(super) const fn sent(self) -> u8 {
+        self.sent
+    }
+}
+
 /// Counts for `info`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stats {

@@ -136,6 +136,11 @@ impl<F: Frame> Recv<F> {
         self.rcv_nxt
     }
 
+    /// The right edge of the window, as the peer knows it.
+    pub(super) const fn edge(&self) -> SeqNum {
+        self.edge
+    }
+
     /// RCV.WND, as the peer knows it.
     pub(crate) fn window(&self) -> WindowSize {
         WindowSize::new(self.rcv_nxt.distance_to(self.edge))

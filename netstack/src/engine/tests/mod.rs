@@ -4,5 +4,6 @@ mod demux;
 mod fifo;
 mod interned;
 mod neighbor;
+mod recount;
 mod slots;
 mod wheel;

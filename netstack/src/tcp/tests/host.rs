@@ -119,6 +119,7 @@ impl Host {
     pub(super) fn transmit(&mut self) -> Vec<Vec<u8>> {
         let mut wire = Wire::default();
         assert_eq!(self.engine.poll_transmit(self.now, &mut wire), Transmitted::Done);
+        assert!(self.engine.is_sound(), "states, timers and flows equal a recount");
         wire.frames
     }
 

@@ -6,6 +6,7 @@ mod congestion;
 mod cookie;
 mod cubic;
 mod delivery_rate;
+mod invariants;
 mod isn;
 mod pacing;
 mod panics;

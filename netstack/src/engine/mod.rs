@@ -343,7 +343,9 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     }
 
     /// Lets go: what is queued and a FIN still go out, data that comes is answered with RST, and
-    /// a deadline applies. The id is dead at once, and no event follows.
+    /// a deadline applies. The id is dead at once, and no event follows. Where something waits to be
+    /// read, RST goes out at once instead, and what is queued is dropped: who does not want that takes
+    /// it first. RFC 9293 §3.6.1.
     pub fn close(&mut self, now: Instant, id: ConnectionId) {
         let Some(entry) = self.owned(id) else { return };
         if entry.phase == Phase::Live {

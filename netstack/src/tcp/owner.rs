@@ -89,12 +89,18 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
     }
 
-    /// The owner lets go.
+    /// The owner lets go. What it has not read is lost, and the peer hears of that: RFC 9293 §3.6.1,
+    /// RFC 2525 §2.17.
     pub(crate) fn let_go(&mut self, env: &mut Env<'_, F>) {
         self.owner = Owner::LetGo;
+        let is_read = self.recv.is_drained();
         self.recv.clear(env.held);
         if matches!(self.state, State::SynSent(_)) {
             self.finish(env, Signal::Abort, CloseReason::Aborted);
+            return;
+        }
+        if !is_read {
+            self.break_off(env, CloseReason::Aborted);
             return;
         }
         self.shutdown(env);

@@ -393,7 +393,12 @@ impl Worker {
             error!("a session could not be released after a panic");
         }
         match ending.parting() {
-            Parting::Close => context.engine.close(context.now, id),
+            Parting::Close => {
+                // What a client sends behind the end is read to no purpose: unread, it would turn the
+                // close into a reset, and cut off what is still on its way to the client.
+                while context.engine.recv(id).is_some() {}
+                context.engine.close(context.now, id);
+            }
             Parting::Abort => context.engine.abort(context.now, id),
             Parting::Gone => {}
         }

@@ -266,9 +266,8 @@ impl Host {
             Kind::Stream(stream) => {
                 let id = stream.id;
                 self.by_connection.remove(&id);
-                let info = self.engine.info(self.now, id);
-                let unread = info.is_some_and(|info| info.receive_queue_bytes > 0);
-                if abort || unread || !stream.leftover.is_empty() {
+                // What the engine still has it answers for itself.
+                if abort || !stream.leftover.is_empty() {
                     self.engine.abort(self.now, id);
                 } else {
                     self.engine.close(self.now, id);

@@ -222,10 +222,13 @@ impl<F: Frame, B: netstack::Buffer> Judged<F, B> {
     /// See [`Engine::close`].
     pub fn close(&mut self, now: Instant, id: ConnectionId) {
         let flow = self.flow_of(now, id);
+        // To let go of what was not read is to abort. RFC 9293 §3.6.1.
+        let info = self.engine.info(now, id);
+        let unread = info.is_some_and(|info| info.receive_queue_bytes > 0);
         self.engine.close(now, id);
         if let Some(flow) = flow {
             self.known.remove(&flow);
-            self.judge_call(now, flow, Call::LetGo);
+            self.judge_call(now, flow, if unread { Call::Abort } else { Call::LetGo });
         }
     }
 

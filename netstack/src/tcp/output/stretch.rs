@@ -93,7 +93,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Books what went out.
     fn sent(&mut self, env: &mut Env<'_, F>, plan: Plan) {
         let Plan { range, pass } = plan;
-        let bytes = u64::from(range.len());
+        // The FIN takes a number, and is no byte.
+        let fin = u64::from(range.end.after(self.queue.end()));
+        let bytes = u64::from(range.len()) - fin;
         let in_flight_before = self.scoreboard.in_flight_bytes();
         if let Some(pace) = self.pace(env) {
             self.pacer.on_sent(env.now, range.len(), pace);

@@ -271,3 +271,57 @@ fn beyond_the_limit_time_wait_is_skipped() {
     assert_eq!(host.engine.held().time_wait.count, 1);
     assert_eq!(host.engine.counters().time_wait_full, 1);
 }
+
+#[test]
+fn a_close_with_unread_data_resets() {
+    // RFC 9293 §3.6.1 (SHLD-3), RFC 2525 §2.17: in whichever state the data waits, and in place of
+    // what is queued.
+    for peer_finishes in [false, true] {
+        for shut_down in [false, true] {
+            let (mut host, mut peer, id) = connected();
+            if shut_down {
+                finish(&mut host, &mut peer, id);
+            }
+            peer.send(&mut host, b"nobody reads this");
+            if peer_finishes && !shut_down {
+                host.receive(peer.flagged(Flags::ACK | Flags::FIN));
+            }
+            host.segments();
+            host.take_events();
+            let nxt = peer.ack;
+            host.engine.close(host.now, id);
+            let segments = host.segments();
+            let [(reset, _)] = &segments[..] else { panic!("one segment: {segments:?}") };
+            assert_eq!((reset.control, reset.seq), (Control::Rst, nxt));
+            assert_eq!(host.take_events(), []);
+            host.assert_baseline();
+        }
+    }
+}
+
+#[test]
+fn a_close_when_all_was_read_sends_what_is_queued() {
+    let (mut host, mut peer, id) = connected();
+    peer.send(&mut host, b"a request");
+    assert_eq!(host.read(id), b"a request");
+    host.segments();
+    host.engine.send(host.now, id, vec![b'x'; 100]).expect("there is room");
+    host.engine.close(host.now, id);
+    let (last, payload) = host.segments().pop().expect("a segment");
+    assert_eq!((last.control, payload.len()), (Control::Fin, 100));
+}
+
+#[test]
+fn the_fin_is_no_byte() {
+    let (mut host, _, id) = connected();
+    host.engine.send(host.now, id, vec![b'x'; 100]).expect("there is room");
+    host.engine.shutdown(host.now, id);
+    host.segments();
+    host.sleep(Span::from_millis(1_500));
+    host.segments();
+    let info = host.engine.info(host.now, id).expect("it lives");
+    assert!(info.retransmits > 0);
+    assert_eq!(info.bytes_sent, 100);
+    assert_eq!(info.bytes_retransmitted % 100, 0, "{}", info.bytes_retransmitted);
+    assert_eq!(host.engine.counters().bytes_sent, 100);
+}

@@ -201,6 +201,13 @@ impl Default for TcpConfig {
     }
 }
 
+impl Default for Keepalive {
+    /// Two hours of silence, then nine probes in eleven minutes. RFC 9293 §3.8.4.
+    fn default() -> Self {
+        Self { idle: Span::from_secs(7_200), interval: Span::from_secs(75), probes_max: 9 }
+    }
+}
+
 /// How much of everything there may be. Each limit has an answer and a counter.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -264,6 +271,8 @@ pub enum ConfigError {
     ReceiveWindow,
     /// `rto_min` of zero, or not `rto_min <= rto_initial <= rto_max`.
     RtoBounds,
+    /// An acknowledgment that is delayed for half a second or more. RFC 9293 §3.8.6.3.
+    DelayedAck,
     /// A limit of zero.
     LimitIsZero,
 }
@@ -279,6 +288,7 @@ impl fmt::Display for ConfigError {
             Self::TrainBytesMax => f.write_str("train_bytes_max is not within 1 to 65400"),
             Self::ReceiveWindow => f.write_str("receive_window_bytes is not within 1 to 2^30"),
             Self::RtoBounds => f.write_str("not 0 < rto_min <= rto_initial <= rto_max"),
+            Self::DelayedAck => f.write_str("delayed_ack is not below 500 ms"),
             Self::LimitIsZero => f.write_str("a limit is zero"),
         }
     }
@@ -388,6 +398,9 @@ impl TcpConfig {
         if self.rto_min.is_zero() || !ordered {
             return Err(ConfigError::RtoBounds);
         }
+        if self.delayed_ack >= DELAYED_ACK_LIMIT {
+            return Err(ConfigError::DelayedAck);
+        }
         Ok(())
     }
 }
@@ -466,3 +479,5 @@ pub struct Connect {
 const MTU_BYTES_MIN: u16 = 1280;
 /// What an IP packet can carry below the largest headers (60 + 60, rounded up).
 const TRAIN_BYTES_LIMIT: usize = 65_400;
+/// No acknowledgment is delayed for so long. RFC 9293 §3.8.6.3.
+const DELAYED_ACK_LIMIT: Span = Span::from_millis(500);

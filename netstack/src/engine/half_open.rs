@@ -11,7 +11,7 @@ use super::event::ListenerId;
 use super::fifo::{Fifo, Links, Queued};
 use super::interned::Interned;
 use super::slab::Slab;
-use crate::tcp::connection::DEFAULT_MSS;
+use crate::tcp::connection::default_mss;
 use crate::tcp::ecn::EcnOffer;
 use crate::tcp::header::Route;
 use crate::tcp::input::listen::HalfOpen;
@@ -136,7 +136,7 @@ impl HalfOpens {
             remote_port: tuple.remote.port(),
             local,
             route,
-            mss: options.mss.unwrap_or(DEFAULT_MSS),
+            mss: options.mss.unwrap_or_else(|| default_mss(&tuple)),
             iss,
             irs,
             ts_value: options.timestamps.map_or(0, |timestamps| timestamps.value),

@@ -250,7 +250,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Takes the MSS of the peer's SYN and computes what we send. RFC 9293 §3.7.1, RFC 6691.
     pub(crate) fn set_peer_mss(&mut self, mss: Option<u16>) {
-        self.peer_mss = mss.unwrap_or(DEFAULT_MSS).max(MSS_MIN);
+        self.peer_mss = mss.unwrap_or_else(|| default_mss(&self.tuple)).max(MSS_MIN);
         self.update_mss();
     }
 
@@ -383,6 +383,11 @@ pub(crate) const fn ip_header_len(tuple: &FourTuple) -> u16 {
     if tuple.local.is_ipv4() { 20 } else { 40 }
 }
 
+/// The MSS of a peer that doesn't say. RFC 9293 §3.7.1.
+pub(crate) const fn default_mss(tuple: &FourTuple) -> u16 {
+    if tuple.local.is_ipv4() { DEFAULT_MSS } else { DEFAULT_MSS_V6 }
+}
+
 /// The MSS that we tell a peer: what fits our link. RFC 6691: options are not subtracted.
 pub(crate) const fn advertised_mss(tuple: &FourTuple, mtu: u16) -> u16 {
     mtu.saturating_sub(ip_header_len(tuple) + TCP_HEADER_LEN)
@@ -401,8 +406,10 @@ pub(crate) type Step = Result<(), DropReason>;
 /// How long nothing is heard and sent before a connection counts as idle: longer than what a peer takes
 /// to think, as a rule.
 const REST_AFTER: Span = Span::from_secs(1);
-/// The MSS of a peer that doesn't say. RFC 9293 §3.7.1.
+/// The MSS of an IPv4 peer that doesn't say. RFC 9293 §3.7.1.
 pub(crate) const DEFAULT_MSS: u16 = 536;
+/// The same of IPv6.
+const DEFAULT_MSS_V6: u16 = 1_220;
 /// The smallest MSS that is believed: less makes no progress beside its headers.
 const MSS_MIN: u16 = 88;
 /// Bytes of a TCP header without options.

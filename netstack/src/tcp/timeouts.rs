@@ -138,7 +138,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     }
 
     /// Starts the keepalive timer, if it is configured.
-    pub(super) fn start_keepalive(&mut self, env: &Env<'_, F>) {
+    pub(crate) fn start_keepalive(&mut self, env: &Env<'_, F>) {
         let at = env.config.keepalive.map(|keepalive| env.now + keepalive.idle);
         self.timers.set_keepalive(at);
     }

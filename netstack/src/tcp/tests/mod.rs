@@ -19,6 +19,7 @@ mod pair;
 
 mod clock;
 mod close;
+mod duties;
 mod reset;
 mod state;
 

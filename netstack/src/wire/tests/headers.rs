@@ -6,7 +6,7 @@ use super::{ENDS_V4, ENDS_V6, HEADER, OURS, THEIRS, frame, packet, segment, tcp_
 use crate::tcp::segment::{Control, Options};
 use crate::wire::WireError;
 use crate::wire::arp::{self, Arp, ArpOperation};
-use crate::wire::checksum::{ChecksumFound, ChecksumPolicy};
+use crate::wire::checksum::{Checksum, ChecksumFound, ChecksumPolicy};
 use crate::wire::ethernet::{EtherType, Ethernet, MacAddress, VlanTag};
 use crate::wire::ipv4::{Ipv4, protocol};
 use crate::wire::packet::{Body, Packet};
@@ -82,6 +82,25 @@ fn every_way_to_break_a_frame_has_its_error() {
 }
 
 #[test]
+fn ip_options_are_skipped() {
+    // RFC 9293 §3.9.2 (MUST-50): a header of 24 octets with an option that nobody knows.
+    let mut bytes = packet(ENDS_V4, protocol::TCP, &segment(&HEADER, &[], b"hello", ENDS_V4));
+    bytes.splice(20..20, [0x9e, 4, 1, 2]);
+    let len = u16::try_from(bytes.len()).expect("it is short");
+    bytes[0] = 0x46;
+    bytes[2..4].copy_from_slice(&len.to_be_bytes());
+    bytes[10..12].copy_from_slice(&[0, 0]);
+    let mut sum = Checksum::new();
+    sum.add(&bytes[..24]);
+    bytes[10..12].copy_from_slice(&sum.finish().to_be_bytes());
+    let bytes = frame(&bytes);
+    let Ok(Packet { body: Body::Tcp(parsed), .. }) = parse(&bytes) else {
+        panic!("a segment: {:?}", parse(&bytes));
+    };
+    assert_eq!(&bytes[parsed.payload], b"hello");
+}
+
+#[test]
 fn fragments_are_refused_whichever_their_place() {
     // More fragments; an offset; both. Don't Fragment alone is no fragment.
     for (field, expected) in [(0x2000u16, false), (0x0001, false), (0x2123, false), (0x4000, true)]
@@ -89,7 +108,7 @@ fn fragments_are_refused_whichever_their_place() {
         let mut bytes = packet(ENDS_V4, protocol::TCP, &segment(&HEADER, &[], b"", ENDS_V4));
         bytes[6..8].copy_from_slice(&field.to_be_bytes());
         bytes[10..12].copy_from_slice(&[0, 0]);
-        let mut sum = crate::wire::checksum::Checksum::new();
+        let mut sum = Checksum::new();
         sum.add(&bytes[..20]);
         bytes[10..12].copy_from_slice(&sum.finish().to_be_bytes());
         let parsed = parse(&frame(&bytes));

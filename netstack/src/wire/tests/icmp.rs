@@ -105,6 +105,14 @@ fn problems_are_told_apart() {
 }
 
 #[test]
+fn source_quench_is_discarded() {
+    // RFC 9293 §3.9.2.2 (MUST-55), RFC 6633.
+    let quoted = packet(ENDS_V4, protocol::TCP, &segment(&HEADER, &[], b"", ENDS_V4));
+    let quench = message(ENDS_V4, [4, 0], [0; 4], &quoted);
+    assert_eq!(parse_icmp(ENDS_V4, &quench), Err(WireError::IcmpUnknown));
+}
+
+#[test]
 fn broken_messages_are_refused() {
     for ends in [ENDS_V4, ENDS_V6] {
         assert_eq!(parse(ends, &[8, 0, 0]), Err(WireError::IcmpTruncated));

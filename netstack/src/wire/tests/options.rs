@@ -121,6 +121,17 @@ fn timestamps_in_front_of_blocks_take_the_long_way() {
 }
 
 #[test]
+fn options_need_no_alignment() {
+    // RFC 9293 §3.1 (MUST-64): timestamps and blocks that begin at odd octets.
+    let wire = [1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 5, 10, 0, 0, 0, 1, 0, 0, 0, 2, 0];
+    let parsed = SegmentOptions::parse(&wire).expect("well formed");
+    assert_eq!((parsed.timestamps, parsed.sack.len()), (Some(TIMESTAMPS), 1));
+    let syn = SynOptions::parse(&[1, 2, 4, 5, 180, 3, 3, 7, 4, 2]).expect("well formed");
+    assert_eq!((syn.mss, syn.window_scale), (Some(1_460), WindowScale::new(7)));
+    assert_eq!(syn.sack_permitted, SackPermitted::Yes);
+}
+
+#[test]
 fn out_of_room_is_none() {
     let options = SynOptions { mss: Some(1), ..SynOptions::default() };
     assert_eq!(options.emit(&mut [0; 3]), None);

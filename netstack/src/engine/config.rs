@@ -9,6 +9,7 @@ use crate::tcp::congestion::CongestionAlgorithm;
 use crate::tcp::ecn::{EcnBackoff, EcnFeedback, EcnMode, EcnPolicy};
 use crate::tcp::pmtud::MtuProbing;
 use crate::tcp::rtt::RtoBounds;
+use crate::tcp::user_timeout::UserTimeoutOption;
 use crate::time::Span;
 use crate::wire::checksum::ChecksumPolicy;
 use crate::wire::ethernet::MacAddress;
@@ -83,6 +84,8 @@ pub struct TcpConfig {
     /// How long data may stay unacknowledged, or a window closed, before the connection is given
     /// up. RFC 9293 §3.8.3, RFC 5482.
     pub user_timeout: Span,
+    /// Whether that is told to peers, and theirs heeded. RFC 5482.
+    pub user_timeout_option: UserTimeoutOption,
     /// Probing of silent peers; `None` is off.
     pub keepalive: Option<Keepalive>,
     /// How long FIN-WAIT-2 may last when the owner has let go.
@@ -181,6 +184,7 @@ impl Default for TcpConfig {
             syn_retransmits_max: 5,
             syn_ack_retransmits_max: 5,
             user_timeout: Span::from_secs(300),
+            user_timeout_option: UserTimeoutOption::Off,
             keepalive: None,
             fin_wait_2: Span::from_secs(60),
             orphan: Span::from_secs(60),
@@ -273,6 +277,8 @@ pub enum ConfigError {
     RtoBounds,
     /// An acknowledgment that is delayed for half a second or more. RFC 9293 §3.8.6.3.
     DelayedAck,
+    /// Limits of the user timeout that are not `rto_max < least <= most`.
+    UserTimeoutLimits,
     /// A limit of zero.
     LimitIsZero,
 }
@@ -289,6 +295,7 @@ impl fmt::Display for ConfigError {
             Self::ReceiveWindow => f.write_str("receive_window_bytes is not within 1 to 2^30"),
             Self::RtoBounds => f.write_str("not 0 < rto_min <= rto_initial <= rto_max"),
             Self::DelayedAck => f.write_str("delayed_ack is not below 500 ms"),
+            Self::UserTimeoutLimits => f.write_str("not rto_max < least <= most user timeout"),
             Self::LimitIsZero => f.write_str("a limit is zero"),
         }
     }
@@ -397,6 +404,11 @@ impl TcpConfig {
         let ordered = self.rto_min <= self.rto_initial && self.rto_initial <= self.rto_max;
         if self.rto_min.is_zero() || !ordered {
             return Err(ConfigError::RtoBounds);
+        }
+        if let UserTimeoutOption::On { least, most } = self.user_timeout_option
+            && (least <= self.rto_max || least > most)
+        {
+            return Err(ConfigError::UserTimeoutLimits);
         }
         if self.delayed_ack >= DELAYED_ACK_LIMIT {
             return Err(ConfigError::DelayedAck);

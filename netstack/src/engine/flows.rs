@@ -249,10 +249,14 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             listener.takes_connection()?;
         }
         let congestion = listener.and_then(Listener::congestion);
+        let user_timeout = listener.and_then(Listener::user_timeout);
         let env = env_of!(self, now);
         let mut tcb = half_open.open(&env, self.config.interface.mtu_bytes);
         if let Some(algorithm) = congestion {
             tcb.congestion.set_algorithm(algorithm);
+        }
+        if let Some(timeout) = user_timeout {
+            tcb.set_user_timeout(timeout);
         }
         let id =
             self.connections.insert_with(|_| Entry::new(tcb)).ok_or(DropReason::ConnectionsFull)?;

@@ -282,6 +282,8 @@ pub struct ConnectionInfo {
     pub retransmits: u32,
     /// Timeouts in a row without an acknowledgment.
     pub backoff: u8,
+    /// How long the peer may owe an answer before the connection is given up.
+    pub user_timeout: Span,
     /// The timer that fires next, and when.
     pub timer: Option<(&'static str, Instant)>,
 }

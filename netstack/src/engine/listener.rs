@@ -10,6 +10,7 @@ use super::event::{ListenError, ListenerId};
 use super::info::StateCounts;
 use crate::tcp::congestion::CongestionAlgorithm;
 use crate::tcp::state::TcpState;
+use crate::time::Span;
 
 /// A listener and what came of it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Listener {
     open: Open,
     /// How the windows of its connections grow and shrink, if not as of all others.
     congestion: Option<CongestionAlgorithm>,
+    /// How long the peers of its connections may owe an answer, if not as of all others.
+    user_timeout: Option<Span>,
     pub(crate) counts: StateCounts,
 }
 
@@ -64,7 +67,8 @@ impl Listeners {
         let index = u32::try_from(self.all.len()).map_err(|_| ListenError::AddressInUse)?;
         let mut counts = StateCounts::default();
         counts.enter(TcpState::Listen);
-        self.all.push(Listener { listen, open: Open::Yes, congestion: None, counts });
+        let (congestion, user_timeout) = (None, None);
+        self.all.push(Listener { listen, open: Open::Yes, congestion, user_timeout, counts });
         self.by_address.insert(address, ListenerId(index));
         Ok(ListenerId(index))
     }
@@ -124,6 +128,16 @@ impl Listener {
     /// Chooses that for the connections from here on.
     pub(crate) const fn set_congestion(&mut self, algorithm: CongestionAlgorithm) {
         self.congestion = Some(algorithm);
+    }
+
+    /// How long the peers of its connections may owe an answer; `None` is as configured.
+    pub(super) const fn user_timeout(&self) -> Option<Span> {
+        self.user_timeout
+    }
+
+    /// Chooses that for the connections from here on.
+    pub(super) const fn set_user_timeout(&mut self, timeout: Span) {
+        self.user_timeout = Some(timeout);
     }
 
     /// Whether it has no more half-open connections and no more others than it may have.

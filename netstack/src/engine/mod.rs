@@ -42,6 +42,7 @@ mod settle;
 pub(crate) mod slab;
 pub(crate) mod slots;
 mod time_wait;
+mod user_timeout;
 pub(crate) mod wheel;
 
 #[cfg(test)]
@@ -365,7 +366,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// What `ss -ti` would say of a connection.
     #[must_use]
     pub fn info(&self, now: Instant, id: ConnectionId) -> Option<ConnectionInfo> {
-        self.owned(id).map(|entry| entry.tcb.info(now))
+        self.owned(id).map(|entry| entry.tcb.info(now, &self.config.tcp))
     }
 
     /// Every connection whose owner has not let go.

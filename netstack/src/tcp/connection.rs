@@ -1,6 +1,7 @@
 //! A connection: the transmission control block.
 
 use alloc::boxed::Box;
+use core::num::NonZeroU32;
 
 use super::cold::Cold;
 use super::congestion::Congestion;
@@ -92,6 +93,8 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) challenge: ChallengeLimit,
     /// Since when the peer owes an acknowledgment or a window.
     pub(crate) stuck_since: Option<Instant>,
+    /// For how long it may, in milliseconds, if not as configured.
+    pub(super) user_timeout_ms: Option<NonZeroU32>,
     pub(crate) opened_at: Instant,
     pub(crate) stats: Stats,
 }
@@ -157,10 +160,19 @@ impl Notes {
     pub(crate) const WRITABLE: Self = Self(8);
     /// The owner was told that there is no room: not a thing to tell, but why to.
     pub(super) const BLOCKED: Self = Self(16);
+    /// The next segment is to tell the user timeout: not a thing to tell the owner either.
+    pub(super) const TELL_TIMEOUT: Self = Self(32);
+    /// The owner chose the user timeout: no peer changes it.
+    pub(super) const OWN_TIMEOUT: Self = Self(64);
 
     /// Adds one.
     pub(crate) const fn add(&mut self, note: Self) {
         self.0 |= note.0;
+    }
+
+    /// Whether one is there.
+    pub(super) const fn has(self, note: Self) -> bool {
+        self.0 & note.0 != 0
     }
 
     /// Takes one out; whether it was there.
@@ -243,6 +255,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             sent_at: env.now,
             flight_sent: 0,
             stuck_since: None,
+            user_timeout_ms: None,
             opened_at: env.now,
             stats: Stats::default(),
         }

@@ -43,6 +43,7 @@ pub(crate) mod state;
 pub(crate) mod timeouts;
 pub(crate) mod timers;
 pub(crate) mod train;
+pub(crate) mod user_timeout;
 
 #[cfg(test)]
 mod tests;

@@ -116,7 +116,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     }
 
     /// What `ss -ti` would say.
-    pub(crate) fn info(&self, now: Instant) -> ConnectionInfo {
+    pub(crate) fn info(&self, now: Instant, config: &TcpConfig) -> ConnectionInfo {
         ConnectionInfo {
             local: self.tuple.local,
             remote: self.tuple.remote,
@@ -151,6 +151,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             bytes_retransmitted: self.stats.bytes_retransmitted,
             retransmits: self.stats.retransmits,
             backoff: self.rtt.backoff(),
+            user_timeout: self.user_timeout(config),
             timer: self.timers.next().map(|(timer, at)| (timer.name(), at)),
         }
     }

@@ -107,7 +107,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Whether the peer owes an answer for longer than anybody waits; ends the connection then.
     fn gives_up(&mut self, env: &Env<'_, F>) -> bool {
-        let stuck = self.stuck_since.is_some_and(|at| env.now - at >= env.config.user_timeout);
+        let stuck =
+            self.stuck_since.is_some_and(|at| env.now - at >= self.user_timeout(env.config));
         if stuck {
             self.finish(env, Signal::Deadline, CloseReason::UserTimeout);
         }

@@ -12,7 +12,7 @@ use super::ethernet::{EtherType, Ethernet, HEADER_LEN as ETHERNET_LEN, MacAddres
 use super::ipv4::{self, Ecn, protocol};
 use super::ipv6;
 use super::tcp::{self, Flags};
-use super::tcp_options::{SackBlocks, SegmentOptions, TIMESTAMPS_LEN, Timestamps};
+use super::tcp_options::{SegmentOptions, TIMESTAMPS_LEN, Timestamps};
 use super::{array_at, u16_at};
 use crate::tcp::segment::{Control, FourTuple, Options, Segment};
 use crate::tcp::seq::SeqNum;
@@ -122,7 +122,7 @@ impl Plain {
     /// The same as any other segment.
     pub(crate) fn into_segment(self) -> Segment {
         let Self { tuple, seq, ack, flags, window, timestamps, payload, ecn, checksum, .. } = self;
-        let options = SegmentOptions { timestamps, sack: SackBlocks::EMPTY };
+        let options = SegmentOptions { timestamps, ..SegmentOptions::default() };
         Segment {
             tuple,
             seq,

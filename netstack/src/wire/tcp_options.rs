@@ -4,8 +4,11 @@
 //! what was negotiated (timestamps, SACK blocks). Emitted in Linux's order, so that middleboxes
 //! and fingerprints see nothing new. RFC 9293 §3.1, RFC 7323, RFC 2018.
 
+use core::num::NonZeroU16;
+
 use super::{put, u16_at, u32_at};
 use crate::tcp::seq::{SeqNum, WindowScale};
+use crate::time::Span;
 use crate::wire::WireError;
 
 /// SACK blocks that fit into a header without timestamps.
@@ -29,6 +32,8 @@ mod kind {
     pub(super) const SACK: u8 = 5;
     /// Timestamps.
     pub(super) const TIMESTAMPS: u8 = 8;
+    /// User timeout.
+    pub(super) const USER_TIMEOUT: u8 = 28;
 }
 
 /// Whether selective acknowledgements may be used.
@@ -49,6 +54,11 @@ pub(crate) struct Timestamps {
     /// TSecr: the clock that it heard last from the other side.
     pub(crate) echo: u32,
 }
+
+/// The user timeout option: how long its sender would wait. A bit for the unit and 15 for the number.
+/// RFC 5482 §3.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UserTimeout(NonZeroU16);
 
 /// One SACK block: `[left, right)` has arrived. RFC 2018 §3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +130,8 @@ pub(crate) struct SegmentOptions {
     pub(crate) timestamps: Option<Timestamps>,
     /// What has arrived out of order.
     pub(crate) sack: SackBlocks,
+    /// How long the sender would wait for the other side.
+    pub(crate) user_timeout: Option<UserTimeout>,
 }
 
 /// One option, its length already checked.
@@ -134,6 +146,8 @@ enum Parsed {
     Sack(SackBlocks),
     /// Timestamps.
     Timestamps(Timestamps),
+    /// User timeout.
+    UserTimeout(UserTimeout),
     /// A kind that is not known: skipped.
     Unknown,
 }
@@ -150,7 +164,7 @@ impl SynOptions {
             Parsed::WindowScale(scale) => parsed.window_scale = Some(scale),
             Parsed::SackPermitted => parsed.sack_permitted = SackPermitted::Yes,
             Parsed::Timestamps(timestamps) => parsed.timestamps = Some(timestamps),
-            Parsed::Sack(_) | Parsed::Unknown => {}
+            Parsed::Sack(_) | Parsed::UserTimeout(_) | Parsed::Unknown => {}
         })?;
         Ok(parsed)
     }
@@ -211,28 +225,37 @@ impl SegmentOptions {
         if options.len() == TIMESTAMPS_LEN
             && let Some(timestamps) = Timestamps::alone(options)
         {
-            return Ok(Self { timestamps: Some(timestamps), sack: SackBlocks::EMPTY });
+            return Ok(Self { timestamps: Some(timestamps), ..Self::default() });
         }
         let mut parsed = Self::default();
         for_each(options, |option| match option {
             Parsed::Timestamps(timestamps) => parsed.timestamps = Some(timestamps),
             Parsed::Sack(blocks) => parsed.sack = blocks,
+            Parsed::UserTimeout(timeout) => parsed.user_timeout = Some(timeout),
             Parsed::Mss(_) | Parsed::WindowScale(_) | Parsed::SackPermitted | Parsed::Unknown => {}
         })?;
         Ok(parsed)
     }
 
-    /// How many SACK blocks fit beside these timestamps.
-    pub(crate) fn sack_room(timestamps: Option<Timestamps>) -> usize {
-        if timestamps.is_some() { 3 } else { SACK_BLOCKS_MAX }
+    /// How many SACK blocks fit beside these options.
+    pub(crate) fn sack_room(
+        timestamps: Option<Timestamps>,
+        user_timeout: Option<UserTimeout>,
+    ) -> usize {
+        match (timestamps, user_timeout) {
+            (None, _) => SACK_BLOCKS_MAX,
+            (Some(_), None) => 3,
+            (Some(_), Some(_)) => 2,
+        }
     }
 
     /// Octets on the wire, a multiple of 4, at most 40.
     pub(crate) fn len(&self) -> usize {
         let timestamps = if self.timestamps.is_some() { TIMESTAMPS_LEN } else { 0 };
+        let others = timestamps + if self.user_timeout.is_some() { 4 } else { 0 };
         match self.sack_count() {
-            0 => timestamps,
-            count => timestamps + 4 + 8 * count,
+            0 => others,
+            count => others + 4 + 8 * count,
         }
     }
 
@@ -244,6 +267,11 @@ impl SegmentOptions {
             put(out, at, &[kind::NOP, kind::NOP])?;
             timestamps.emit(out, at + 2)?;
             at += TIMESTAMPS_LEN;
+        }
+        if let Some(UserTimeout(field)) = self.user_timeout {
+            let [high, low] = field.get().to_be_bytes();
+            put(out, at, &[kind::USER_TIMEOUT, 4, high, low])?;
+            at += 4;
         }
         let count = self.sack_count();
         if count == 0 {
@@ -262,7 +290,37 @@ impl SegmentOptions {
 
     /// SACK blocks that will be written.
     fn sack_count(&self) -> usize {
-        self.sack.len().min(Self::sack_room(self.timestamps))
+        self.sack.len().min(Self::sack_room(self.timestamps, self.user_timeout))
+    }
+}
+
+impl UserTimeout {
+    /// The bit that says minutes.
+    const MINUTES: u16 = 0x8000;
+
+    /// The option's field; `None` for no time at all, which is reserved. RFC 5482 §3.4.
+    const fn from_wire(field: u16) -> Option<Self> {
+        match NonZeroU16::new(field) {
+            Some(field) if field.get() & !Self::MINUTES != 0 => Some(Self(field)),
+            Some(_) | None => None,
+        }
+    }
+
+    /// A time in whole seconds, or in whole minutes where those are too many; `None` of less than a
+    /// second.
+    pub(crate) fn of(span: Span) -> Option<Self> {
+        let seconds = span.as_millis() / 1_000;
+        if seconds < u64::from(Self::MINUTES) {
+            return Self::from_wire(u16::try_from(seconds).ok()?);
+        }
+        let minutes = u16::try_from(seconds / 60).unwrap_or(u16::MAX).min(Self::MINUTES - 1);
+        Self::from_wire(minutes | Self::MINUTES)
+    }
+
+    /// The time.
+    pub(crate) const fn span(self) -> Span {
+        let count = (self.0.get() & !Self::MINUTES) as u64;
+        Span::from_secs(if self.0.get() & Self::MINUTES == 0 { count } else { count * 60 })
     }
 }
 
@@ -323,6 +381,9 @@ fn parse_one(option_kind: u8, body: &[u8]) -> Option<Parsed> {
                 blocks.push(SackBlock { left, right });
             }
             Parsed::Sack(blocks)
+        }
+        (kind::USER_TIMEOUT, 2) => {
+            UserTimeout::from_wire(u16_at(body, 0)?).map_or(Parsed::Unknown, Parsed::UserTimeout)
         }
         (
             kind::MSS | kind::WINDOW_SCALE | kind::SACK_PERMITTED | kind::TIMESTAMPS | kind::SACK,

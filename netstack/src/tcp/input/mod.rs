@@ -12,10 +12,11 @@ mod syn_sent;
 mod text;
 
 use super::connection::{Env, Step, Tcb};
-use super::segment::Segment;
+use super::segment::{Options, Segment};
 use super::state::State;
 use crate::engine::drops::DropReason;
 use crate::engine::payload::{Buffer, Frame};
+use crate::wire::tcp_options::SegmentOptions;
 
 /// A segment and the frame that it lies in.
 #[derive(Debug)]
@@ -56,6 +57,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.check_ack(env, &segment)?;
         if self.end.is_some() {
             return Ok(());
+        }
+        if let Options::Other(SegmentOptions { user_timeout: Some(theirs), .. }) = segment.options {
+            self.heed_user_timeout(env.config, theirs);
         }
         let fin = self.fin_of(&segment);
         self.take_mark(env, &segment);

@@ -100,6 +100,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.stats.unanswered = 0;
         self.signal(env, Signal::AckOfSyn);
         self.notes.add(Notes::OPENED);
+        self.notes.add(Notes::TELL_TIMEOUT);
         self.start_keepalive(env);
         self.start_path_search(env);
     }

@@ -3,7 +3,7 @@
 use crate::engine::event::Transmitted;
 use crate::engine::payload::{Buffer, Frame};
 use crate::tcp::ack::Owed;
-use crate::tcp::connection::{Env, Tcb, advertised_mss, window_to_offer};
+use crate::tcp::connection::{Env, Notes, Tcb, advertised_mss, window_to_offer};
 use crate::tcp::ecn;
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::segment::Options;
@@ -108,8 +108,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// The headers of a segment at `seq`, with everything that the peer is to know now.
     pub(super) fn outgoing(&mut self, env: &Env<'_, F>, route: Route, seq: SeqNum) -> Outgoing {
         let timestamps = self.timestamps(env.now);
+        let user_timeout = self.user_timeout_to_tell(env.config);
         let sack = self.recv.sack_blocks(match self.options.sack {
-            SackPermitted::Yes => SegmentOptions::sack_room(timestamps),
+            SackPermitted::Yes => SegmentOptions::sack_room(timestamps, user_timeout),
             SackPermitted::No => 0,
         });
         Outgoing {
@@ -119,7 +120,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             ack: self.recv.rcv_nxt(),
             flags: Flags::ACK | self.ecn.ack_flags(),
             window: self.recv.advertise(self.rcv_mss),
-            options: Options::Other(SegmentOptions { timestamps, sack }),
+            options: Options::Other(SegmentOptions { timestamps, sack, user_timeout }),
             ecn: Ecn::NotEct,
         }
     }
@@ -129,6 +130,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.recv.ack.sent();
         self.ecn.ack_sent();
         self.timers.stop_delayed_ack();
+        self.notes.take(Notes::TELL_TIMEOUT);
         if let Some(state) = &mut self.options.timestamps {
             state.last_ack_sent = self.recv.rcv_nxt();
         }

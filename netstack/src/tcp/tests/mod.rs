@@ -30,6 +30,7 @@ mod prediction;
 mod receive;
 mod recovery;
 mod spurious;
+mod user_timeout;
 mod validation;
 mod window;
 

@@ -5,9 +5,10 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use crate::tcp::seq::{SeqNum, WindowScale};
+use crate::time::Span;
 use crate::wire::WireError;
 use crate::wire::tcp_options::{
-    SackBlock, SackBlocks, SackPermitted, SegmentOptions, SynOptions, Timestamps,
+    SackBlock, SackBlocks, SackPermitted, SegmentOptions, SynOptions, Timestamps, UserTimeout,
 };
 
 const TIMESTAMPS: Timestamps = Timestamps { value: 0x0102_0304, echo: 0x0506_0708 };
@@ -44,7 +45,7 @@ fn a_syn_has_linux_order() {
 fn a_data_segment_has_linux_order() {
     let mut sack = SackBlocks::EMPTY;
     sack.push(SackBlock { left: SeqNum::from_wire(1), right: SeqNum::from_wire(2) });
-    let options = SegmentOptions { timestamps: Some(TIMESTAMPS), sack };
+    let options = SegmentOptions { timestamps: Some(TIMESTAMPS), sack, user_timeout: None };
     let wire = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 0, 2];
     assert_eq!(emitted_other(&options), wire);
 }
@@ -63,9 +64,9 @@ fn a_fourth_block_gives_way_to_timestamps() {
         sack.push(SackBlock { left, right: left + 5 });
     }
     assert_eq!(sack.len(), 4);
-    let without = SegmentOptions { timestamps: None, sack };
+    let without = SegmentOptions { sack, ..SegmentOptions::default() };
     assert_eq!(without.len(), 36);
-    let with = SegmentOptions { timestamps: Some(TIMESTAMPS), sack };
+    let with = SegmentOptions { timestamps: Some(TIMESTAMPS), sack, user_timeout: None };
     assert_eq!(with.len(), 40);
     let parsed = SegmentOptions::parse(&emitted_other(&with)).expect("our own options parse");
     assert_eq!(parsed.sack.as_slice(), &sack.as_slice()[..3]);
@@ -132,6 +133,35 @@ fn options_need_no_alignment() {
 }
 
 #[test]
+fn user_timeouts_survive_the_wire() {
+    // RFC 5482 §3.3: seconds, or minutes where there are too many; no time at all is reserved.
+    let seconds = |span: Span| span.as_millis() / 1_000;
+    for (told, heard) in
+        [(1, 1), (100, 100), (32_767, 32_767), (32_768, 32_760), (1_000_000, 999_960)]
+    {
+        let user_timeout = UserTimeout::of(Span::from_secs(told));
+        let options = SegmentOptions { user_timeout, ..SegmentOptions::default() };
+        let wire = emitted_other(&options);
+        assert_eq!((wire.len(), &wire[..2]), (4, &[28, 4][..]));
+        assert_eq!(SegmentOptions::parse(&wire), Ok(options));
+        assert_eq!(user_timeout.map(|timeout| seconds(timeout.span())), Some(heard));
+    }
+    assert_eq!(UserTimeout::of(Span::from_millis(999)), None);
+    for reserved in [[28, 4, 0, 0], [28, 4, 0x80, 0]] {
+        assert_eq!(SegmentOptions::parse(&reserved), Ok(SegmentOptions::default()));
+    }
+    // Beside timestamps it takes the place of a block.
+    let mut sack = SackBlocks::EMPTY;
+    let block = SackBlock { left: SeqNum::from_wire(1), right: SeqNum::from_wire(2) };
+    (0..4).for_each(|_| sack.push(block));
+    let user_timeout = UserTimeout::of(Span::from_secs(1));
+    let options = SegmentOptions { timestamps: Some(TIMESTAMPS), sack, user_timeout };
+    let wire = emitted_other(&options);
+    assert!(wire.len() <= 40, "{}", wire.len());
+    assert_eq!(SegmentOptions::parse(&wire).map(|options| options.sack.len()), Ok(2));
+}
+
+#[test]
 fn out_of_room_is_none() {
     let options = SynOptions { mss: Some(1), ..SynOptions::default() };
     assert_eq!(options.emit(&mut [0; 3]), None);
@@ -166,7 +196,7 @@ proptest! {
             sack.push(SackBlock { left: SeqNum::from_wire(left), right: SeqNum::from_wire(right) });
         }
         let timestamps = timestamps.map(|(value, echo)| Timestamps { value, echo });
-        let options = SegmentOptions { timestamps, sack };
+        let options = SegmentOptions { timestamps, sack, user_timeout: None };
         let wire = emitted_other(&options);
         prop_assert_eq!(wire.len() % 4, 0);
         prop_assert_eq!(SegmentOptions::parse(&wire), Ok(options));

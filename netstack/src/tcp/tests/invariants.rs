@@ -19,7 +19,7 @@ use crate::tcp::recovery::{AckFacts, Decision, Progress, Reports, Spurious};
 use crate::tcp::recv::{Arrived, Received};
 use crate::tcp::sack::Learned;
 use crate::tcp::segment::FourTuple;
-use crate::tcp::send::WindowUpdate;
+use crate::tcp::send::{OurFin, WindowUpdate};
 use crate::tcp::send_buffer::SeqRange;
 use crate::tcp::seq::{SeqNum, WindowScale, WindowSize};
 use crate::tcp::state::{Established, State};
@@ -274,5 +274,18 @@ fn probes_may_go_beyond_the_congestion_window() {
     let mut after = bench.in_flight(3_000);
     after.congestion.set_cwnd(3_000);
     send(&mut after, 1_448);
+    assert_eq!(broken(&mut bench, &before, &after), None);
+}
+
+#[test]
+fn the_fin_alone_waits_for_no_congestion_window() {
+    let mut bench = Bench::new();
+    let before = bench.in_flight(3_000);
+    let mut after = bench.in_flight(3_000);
+    after.congestion.set_cwnd(1_448);
+    let start = after.send.snd_nxt;
+    after.scoreboard.sent(SeqRange { start, end: start + 1 }, NOW);
+    after.send.snd_nxt = start + 1;
+    after.send.fin = OurFin::Sent(start);
     assert_eq!(broken(&mut bench, &before, &after), None);
 }

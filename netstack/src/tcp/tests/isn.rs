@@ -86,3 +86,21 @@ fn every_port_is_found_and_none_twice() {
     assert_eq!(taken.first(), Some(&49_152));
     assert_eq!(chooser.choose(&secrets, local, remote, |port| !taken.contains(&port)), None);
 }
+
+#[test]
+fn ports_begin_elsewhere_for_each_destination_and_secret() {
+    // RFC 6056 §3.3.4.
+    let local = address("[2001:db8::1]:0").ip();
+    let first = |seed: u8, remote: &str| {
+        let secrets = Secrets::new([seed; 32]);
+        PortChooser::new().choose(&secrets, local, address(remote), |_| true)
+    };
+    let mut ports = BTreeSet::new();
+    for seed in 0..8 {
+        for remote in ["[2001:db8::2]:443", "[2001:db8::2]:80", "[2001:db8::3]:443"] {
+            ports.insert(first(seed, remote).expect("one is free"));
+            assert_eq!(first(seed, remote), first(seed, remote));
+        }
+    }
+    assert!(ports.len() > 20, "{ports:?}");
+}

@@ -97,3 +97,13 @@ fn the_minimum_forgets_after_its_window() {
     rtt.on_sample(at(311), sample(5));
     assert_eq!(rtt.min_rtt(), Some(Span::from_millis(5)));
 }
+
+#[test]
+fn a_variance_of_nothing_is_a_tick_of_the_clock() {
+    // RFC 6298 §4: RTO <- SRTT + max (G, K*RTTVAR), here with G of a millisecond.
+    let mut rtt = RttEstimator::new(BOUNDS);
+    for second in 0..200 {
+        rtt.on_sample(at(second), sample(1_000));
+    }
+    assert_eq!(rtt.rto(), Span::from_millis(1_001));
+}

@@ -116,7 +116,7 @@ fn checksum(octets: Vec<u8>) -> (Vec<u8>, u16) {
 
 /// What the worst segments may cost: ten times what [`SEGMENTS`] data segments in order do, of which the
 /// checksum is verified.
-const HOSTILE_MAX: u64 = 10 * 2_000_000;
+const HOSTILE_MAX: u64 = 10 * 1_700_000;
 
 fn flood(flood: Flood) -> World {
     flood.prepare(SEGMENTS)

@@ -125,9 +125,12 @@ fn segments_out(criterion: &mut Criterion) {
         for (name, cut) in [("super", Cut::Super), ("frame", Cut::Frames)] {
             let mut world = Lazy::new(|| {
                 let mut world = World::new(Setup { cut, ..Setup::new(count) });
-                // The window of a single connection has to grow to a batch.
-                for _ in 0..20 {
-                    data_out(&mut world, 8);
+                // The window of a single connection has to grow to a batch, which it does when it is
+                // used.
+                for count in [8, 16, 32, 48] {
+                    for _ in 0..5 {
+                        data_out(&mut world, count);
+                    }
                 }
                 world
             });

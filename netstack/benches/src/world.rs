@@ -66,8 +66,8 @@ pub struct World {
     outbox: Vec<ConnectionId>,
     /// Peers that are to acknowledge.
     unacked: Vec<u32>,
-    /// Peers without a connection: of those the next come.
-    strangers: core::ops::Range<u32>,
+    /// Peers without a connection.
+    strangers: core::iter::Cycle<core::ops::Range<u32>>,
 }
 
 /// The link: writes and forgets.
@@ -131,7 +131,7 @@ impl World {
             inbox: Vec::new(),
             outbox: Vec::new(),
             unacked: Vec::new(),
-            strangers: connections..many,
+            strangers: (connections..many).cycle(),
         };
         for first in (0..connections).step_by(BATCH) {
             let peers: Vec<u32> = (first..connections).take(BATCH).collect();
@@ -232,7 +232,7 @@ impl World {
         while self.engine.poll_event().is_some() {}
     }
 
-    /// Peers that are not connected; each can be had once.
+    /// Peers that are not connected: the next of a few thousand, who come again.
     pub fn strangers(&mut self, count: usize) -> Vec<u32> {
         self.strangers.by_ref().take(count).collect()
     }

@@ -1,7 +1,7 @@
 //! Segments as nearly all are: found, and taken where the connection expects just that.
 
 use super::Engine;
-use super::event::Event;
+use super::event::{CloseReason, Event};
 use super::flows::Flow;
 use super::payload::{Buffer, Frame};
 use super::settle::{Listed, Phase, arm};
@@ -47,13 +47,18 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         self.at_work = Some(id);
         #[cfg(test)]
         self.predicted.iter_mut().for_each(|count| *count += 1);
-        tcb.on_predicted(&mut env_of!(self, now), plain, frame);
+        let before = tcb.before();
+        let mut env = env_of!(self, now);
+        tcb.on_predicted(&mut env, plain, frame);
         if let Some(route) = &mut tcb.route {
             (route.own_mac, route.peer_mac, route.vlan) = (own_mac, plain.source, None);
         }
-        if tcb.check_invariants(&self.config.tcp).is_err() {
-            // What this step broke or found broken is for the one place that ends connections.
-            self.with(now, id, |_, _| ());
+        let sound = tcb.check_invariants(env.config);
+        if sound.and_then(|()| tcb.check_step(&before)).is_err() {
+            env.counters.invariants_broken += 1;
+            tcb.break_off(&mut env, CloseReason::Internal);
+            self.settle(now, id);
+            self.at_work = None;
             return None;
         }
         if tcb.notes.take(Notes::READABLE) {

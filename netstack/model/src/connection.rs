@@ -101,6 +101,8 @@ pub(crate) struct SendSide {
     pub(crate) cwnd_most: i64,
     /// Acknowledgments without progress since SND.UNA moved.
     pub(crate) duplicates: u32,
+    /// What it was before it moved.
+    pub(crate) duplicates_before: u32,
     /// SYNs or SYN-ACKs sent.
     pub(crate) syns: u32,
     /// When the last SYN went out.
@@ -423,6 +425,7 @@ impl SendSide {
             cwnd_before: 0,
             cwnd_most: 0,
             duplicates: 0,
+            duplicates_before: 0,
             syns: 0,
             syn_at: at,
             syn_timer_at: at,

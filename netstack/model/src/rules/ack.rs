@@ -88,7 +88,13 @@ impl Connection {
                 self.send.una.becomes(ack);
                 self.send.moved_at = court.at;
             }
-            self.send.duplicates = 0;
+            if self.send.duplicates >= 3
+                && self.send.recover.is_none_or(|recover| recover < una.max)
+            {
+                // Three of them in this turn began a repair. RFC 6582 §3.2, step 2.
+                self.send.recover = Some(self.send.max);
+            }
+            self.send.duplicates_before = std::mem::take(&mut self.send.duplicates);
         } else {
             court.allow(Rule::OldAckChangesNothing);
             if segment.text.is_empty() && !segment.has(Flags::FIN) {

@@ -57,7 +57,10 @@ impl Connection {
         // an undo brings back what was.
         let arrived = i64::from(view.snd_una.wrapping_sub(before.snd_una));
         let reported: i64 = self.send.sacked.iter().map(|(left, right)| right - left).sum();
-        let by = arrived.max(view.mss) + reported + view.mss;
+        // RFC 5681 §3.2, step 4: without SACK the window holds a segment for each duplicate, or what
+        // is in flight is less by it. With what is new, the one becomes the other.
+        let inflated = if self.selective() { 0 } else { self.send.duplicates_before };
+        let by = arrived.max(view.mss) + reported + view.mss + i64::from(inflated) * view.mss;
         if view.cwnd > before.cwnd + by {
             self.window_came_back(court, before, view)?;
         }

@@ -16,8 +16,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let mss = u32::from(self.mss);
         let mut pipe = self.scoreboard.in_flight_bytes();
         if self.options.sack == SackPermitted::No {
-            // Each duplicate ACK is a segment that has left the network. RFC 3042, RFC 5681 §3.2.
-            pipe = pipe.saturating_sub(u32::from(self.recovery.dup_acks()) * mss);
+            pipe = pipe.saturating_sub(u32::from(self.recovery.left_the_network()) * mss);
         }
         let room = self.congestion.cwnd_bytes().saturating_sub(pipe);
         let train_max = pace.map_or_else(|| self.train_max(env), Pace::quantum);

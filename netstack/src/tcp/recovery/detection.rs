@@ -60,13 +60,14 @@ impl Recovery {
             }
             Reports::DuplicateAcks => {
                 // A partial ACK in fast recovery means that the next segment is lost too: RFC 6582
-                // §3.2. After a timeout everything is given up already, and duplicate ACKs answer
-                // what was sent again for nothing: RFC 6582 §4.
+                // §3.2. Duplicates behind it are for what was in flight already, and say nothing of
+                // what has just been sent again. After a timeout everything is given up already, and
+                // duplicate ACKs answer what was sent again for nothing: RFC 6582 §4.
                 // Other segments that come after the third one count nothing.
                 let third = facts.progress == Progress::Duplicate && self.dup_acks == DUP_THRESH;
                 let lost = match self.phase {
                     Phase::Open => third,
-                    Phase::Fast { .. } => third || facts.progress == Progress::Advanced,
+                    Phase::Fast { .. } => facts.progress == Progress::Advanced,
                     Phase::Timeout { .. } => false,
                 };
                 if lost {

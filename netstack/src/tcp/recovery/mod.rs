@@ -108,9 +108,19 @@ impl Recovery {
         }
     }
 
-    /// Duplicate ACKs since SND.UNA moved: each is a segment that left the network.
+    /// Duplicate ACKs since SND.UNA moved.
     pub(crate) const fn dup_acks(&self) -> u8 {
         self.dup_acks
+    }
+
+    /// Segments that have left the network, as far as duplicate ACKs tell without SACK: each in fast
+    /// recovery (RFC 5681 §3.2, step 4), otherwise two (RFC 3042 §2). After a timeout most of them are
+    /// for what counts as lost already, and what each of them released would bring the next.
+    pub(crate) fn left_the_network(&self) -> u8 {
+        match self.phase {
+            Phase::Fast { .. } => self.dup_acks,
+            Phase::Open | Phase::Timeout { .. } => self.dup_acks.min(LIMITED_TRANSMIT_SEGMENTS),
+        }
     }
 
     /// Takes what an acknowledgment told: finds losses, enters and leaves recovery.
@@ -252,3 +262,6 @@ impl Recovery {
         }
     }
 }
+
+/// What goes out beyond the window for the first duplicate ACKs. RFC 3042 §2.
+const LIMITED_TRANSMIT_SEGMENTS: u8 = 2;

@@ -97,6 +97,41 @@ fn without_sack_three_duplicate_acks_are_enough() {
 }
 
 #[test]
+fn without_sack_duplicates_behind_a_partial_ack_repeat_nothing() {
+    let (mut host, mut peer, _) = in_flight(10, |peer| {
+        peer.syn.sack_permitted = SackPermitted::No;
+    });
+    for _ in 0..3 {
+        host.receive(peer.frame(&[]));
+    }
+    assert_eq!(sequence_numbers(&mut host), [peer.ack]);
+    peer.ack += 2 * 1_460;
+    host.receive(peer.frame(&[]));
+    assert_eq!(sequence_numbers(&mut host).last(), Some(&peer.ack));
+    // The peer's answers to what was in flight behind the hole.
+    for _ in 0..6 {
+        host.receive(peer.frame(&[]));
+        assert_eq!(sequence_numbers(&mut host), []);
+    }
+    assert_eq!(host.engine.counters().bytes_retransmitted, 2 * 1_460);
+}
+
+#[test]
+fn without_sack_duplicates_after_a_timeout_release_two_segments() {
+    let (mut host, peer, _) = in_flight(10, |peer| {
+        peer.syn.sack_permitted = SackPermitted::No;
+    });
+    host.sleep(Span::from_millis(500));
+    assert_eq!(sequence_numbers(&mut host).last(), Some(&peer.ack));
+    let mut released = 0;
+    for _ in 0..9 {
+        host.receive(peer.frame(&[]));
+        released += sequence_numbers(&mut host).len();
+    }
+    assert_eq!(released, 2);
+}
+
+#[test]
 fn a_lost_tail_is_probed_before_the_timeout() {
     let (mut host, mut peer, _) = in_flight(3, |_| {});
     peer.ack += 1_460;

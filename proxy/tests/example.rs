@@ -1,6 +1,8 @@
 //! The configurations that the repository shows are right: the commented example, deploy/weir.toml,
-//! as it stands and with every setting that it shows in a comment; and the one in the README.
+//! as it stands and with every setting that it shows in a comment, has every key; and the one in the
+//! README.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -21,6 +23,7 @@ fn site(configuration: &str, keys: Keys) -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
     fs::create_dir(folder.path().join("certs")).expect("a folder");
     fs::write(folder.path().join("weir.toml"), configuration).expect("a file");
+    fs::write(folder.path().join("metrics.token"), "a token").expect("a file");
     for (name, names) in [
         ("example.com", ["example.com", "*.example.com"]),
         ("chat.example.net", ["chat.example.net", "www.chat.example.net"]),
@@ -70,6 +73,46 @@ fn example_is_accepted_with_and_without_what_is_commented_out() {
         .collect();
     assert!(uncommented > 20, "{uncommented} settings in comments");
     accepted(&all, Keys::Apart);
+
+    // The keys that only `address_owner = "engine"` takes are set in further.
+    let engine: String = all
+        .replace("address_owner = \"kernel\"", "address_owner = \"engine\"")
+        .lines()
+        .map(|line| match line.strip_prefix("#   ") {
+            Some(setting) if is_setting(setting) => format!("{setting}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    assert!(engine.contains("\nnetworks ") && engine.contains("\ngateways "), "{engine}");
+    accepted(&engine, Keys::Apart);
+}
+
+#[test]
+fn example_has_every_key() {
+    let known = keys_read(&read("proxy/src/config/file.rs"));
+    assert!(known.len() > 40, "keys that are read: {known:?}");
+    let distinct: BTreeSet<_> = known.iter().collect();
+    assert_eq!(distinct.len(), known.len(), "two sections share a key: look at sections too");
+
+    let example = read("deploy/weir.toml");
+    let shown: BTreeSet<&str> = example
+        .lines()
+        .map(|line| line.trim_start_matches(['#', ' ']))
+        .filter(|line| is_setting(line))
+        .filter_map(|line| Some(line.split_once('=')?.0.trim_end()))
+        .collect();
+    let missing: Vec<_> = known.iter().filter(|key| !shown.contains(key.as_str())).collect();
+    assert!(missing.is_empty(), "deploy/weir.toml lacks {missing:?}");
+}
+
+/// The keys that a source reads: the first argument of every method of `section`, if it is a string.
+fn keys_read(source: &str) -> Vec<String> {
+    let key = |call: &str| {
+        let (_, arguments) = call.trim_start().strip_prefix('.')?.split_once('(')?;
+        let (key, _) = arguments.trim_start().strip_prefix('"')?.split_once('"')?;
+        Some(key.to_owned())
+    };
+    source.split("section").skip(1).filter_map(key).collect()
 }
 
 #[test]

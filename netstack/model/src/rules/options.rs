@@ -169,7 +169,11 @@ impl Connection {
         if segment.text.is_empty() {
             return Ok(());
         }
-        let theirs = self.agreed.theirs.as_ref().and_then(|theirs| theirs.mss).unwrap_or(536);
+        // Without the option 536 over IPv4 and 1220 over IPv6, whose header is 20 longer. RFC 9293
+        // §3.7.1.
+        let headers = segment.packet_octets - segment.options.octets - segment.text.len();
+        let default = if headers > 40 { 1_220 } else { 536 };
+        let theirs = self.agreed.theirs.as_ref().and_then(|theirs| theirs.mss).unwrap_or(default);
         // Less than a header is no size to send text in.
         let theirs = usize::from(theirs).max(LEAST_MSS);
         let octets = segment.text.len() + segment.options.octets;

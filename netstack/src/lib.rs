@@ -49,7 +49,7 @@ pub use tcp::congestion::CongestionAlgorithm;
 pub use tcp::ecn::{EcnBackoff, EcnFeedback, EcnMode};
 pub use tcp::pmtud::MtuProbing;
 pub use tcp::state::TcpState;
-pub use tcp::train::{Link, Train};
+pub use tcp::train::{Lane, Link, Train};
 pub use tcp::user_timeout::UserTimeoutOption;
 pub use time::{Instant, Span};
 pub use wire::WireError;

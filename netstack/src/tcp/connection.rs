@@ -20,6 +20,7 @@ use super::send_buffer::SendBuffer;
 use super::seq::{SeqNum, WindowScale, WindowSize};
 use super::state::{Signal, State};
 use super::timers::TimerTable;
+use super::train::Lane;
 use crate::engine::config::{Limits, TcpConfig};
 use crate::engine::drops::DropReason;
 use crate::engine::event::{CloseReason, ListenerId};
@@ -82,6 +83,8 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) path_mtu: u16,
     /// The largest segment that the peer takes, as its SYN said.
     pub(crate) peer_mss: u16,
+    /// How data last left: what is not acknowledged yet must not be overtaken.
+    pub(crate) lane: Lane,
     pub(crate) congestion: Congestion,
     pub(crate) rtt: RttEstimator,
     pub(crate) pacer: Pacer,
@@ -244,6 +247,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             notes: Notes::default(),
             tuple,
             route,
+            lane: Lane::default(),
             path_mtu,
             pmtud: None,
             peer_mss: DEFAULT_MSS,

@@ -4,6 +4,7 @@
 //! link decides how: cut into frames, as one super-frame that the kernel or the NIC cuts, or as
 //! a prefix if it has no room for more.
 
+use core::cell::Cell;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -21,6 +22,10 @@ pub trait Link {
     fn transmit(&mut self, train: &Train<'_>) -> usize;
 }
 
+/// One of the ways that a link has to the wire. What takes one may overtake what took another before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lane(pub u8);
+
 /// Segments of one connection that differ only by position, or a single packet.
 pub struct Train<'a> {
     /// The headers of the first segment, with its sequence number, without lengths and
@@ -36,6 +41,10 @@ pub struct Train<'a> {
     mss: usize,
     /// Flags that only the last segment carries.
     last: Flags,
+    /// The lane of what this train must not overtake.
+    bound_to: Option<Lane>,
+    /// The lane it took.
+    lane: Cell<Lane>,
 }
 
 /// Lengths of the headers, in bytes.
@@ -56,20 +65,50 @@ pub(crate) struct TrainParts<'a> {
     pub(crate) payload: &'a [&'a [u8]],
     pub(crate) mss: usize,
     pub(crate) last: Flags,
+    pub(crate) bound_to: Option<Lane>,
 }
 
 impl<'a> Train<'a> {
     /// A train of TCP segments.
     pub(crate) fn new(parts: TrainParts<'a>) -> Self {
-        let TrainParts { header, layers, payload, mss, last } = parts;
+        let TrainParts { header, layers, payload, mss, last, bound_to } = parts;
         let payload_len = payload.iter().map(|slice| slice.len()).sum();
-        Self { header, layers, payload, payload_len, mss: mss.max(1), last }
+        let lane = Cell::new(bound_to.unwrap_or_default());
+        Self { header, layers, payload, payload_len, mss: mss.max(1), last, bound_to, lane }
     }
 
     /// A packet that is complete as it is.
     pub(crate) fn packet(frame: &'a [u8], l2_len: usize) -> Self {
         let layers = Layers { l2_len, l3_len: frame.len().saturating_sub(l2_len), l4_len: 0 };
-        Self { header: frame, layers, payload: &[], payload_len: 0, mss: 1, last: Flags::NONE }
+        Self {
+            header: frame,
+            layers,
+            payload: &[],
+            payload_len: 0,
+            mss: 1,
+            last: Flags::NONE,
+            bound_to: None,
+            lane: Cell::default(),
+        }
+    }
+
+    /// The lane that this train has to take to stay behind what is still under way of its connection;
+    /// `None` if nothing is. A link with one lane, or whose lanes keep their order to each other, need
+    /// not ask.
+    #[must_use]
+    pub const fn bound_to(&self) -> Option<Lane> {
+        self.bound_to
+    }
+
+    /// Told by the link: the lane that the train, or the part of it that was taken, left by. Else it is
+    /// that of [`Self::bound_to`], or the first.
+    pub fn took(&self, lane: Lane) {
+        self.lane.set(lane);
+    }
+
+    /// The lane it took.
+    pub(crate) const fn lane(&self) -> Lane {
+        self.lane.get()
     }
 
     /// Whether these are TCP segments; else it is one packet of another protocol, complete.

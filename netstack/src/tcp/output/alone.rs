@@ -142,6 +142,7 @@ pub(crate) fn transmit_alone(outgoing: &Outgoing, link: &mut impl Link) -> usize
     let mut header = [0; _];
     let Some((len, layers)) = outgoing.write(&mut header) else { return 1 };
     let Some(header) = header.get(..len) else { return 1 };
-    let parts = TrainParts { header, layers, payload: &[], mss: 1, last: Flags::NONE };
+    let parts =
+        TrainParts { header, layers, payload: &[], mss: 1, last: Flags::NONE, bound_to: None };
     link.transmit(&Train::new(parts))
 }

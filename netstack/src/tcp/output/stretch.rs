@@ -49,12 +49,15 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let Some((len, layers)) = outgoing.write(&mut header) else { return Taken::Some(0) };
         let Some(header) = header.get(..len) else { return Taken::Some(0) };
         let payload = slices.as_slice();
-        let train = Train::new(TrainParts { header, layers, payload, mss, last });
+        let under_way = self.send.snd_una != self.send.snd_nxt;
+        let bound_to = under_way.then_some(self.lane);
+        let train = Train::new(TrainParts { header, layers, payload, mss, last, bound_to });
         let segments = train.segments();
         let taken = link.transmit(&train).min(segments);
         if taken == 0 {
             return Taken::LinkFull;
         }
+        self.lane = train.lane();
         let octets = if taken == segments {
             payload_octets + u32::from(fin)
         } else {

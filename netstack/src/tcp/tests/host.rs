@@ -300,6 +300,7 @@ impl Peer {
             payload: &slices,
             mss: payload.len().max(1),
             last: Flags::NONE,
+            bound_to: None,
         });
         let mut frame = vec![0; train.segment_len(0)];
         train.write_segment(0, &mut frame).expect("it fits");

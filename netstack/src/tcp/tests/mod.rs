@@ -26,6 +26,7 @@ mod state;
 mod accecn;
 mod dsack;
 mod ecn;
+mod lanes;
 mod prediction;
 mod receive;
 mod recovery;

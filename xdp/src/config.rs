@@ -25,6 +25,18 @@ pub struct QueueConfig {
     pub jumbos_max: u32,
     /// What to try first.
     pub mode: Mode,
+    /// Whether long trains may leave as one packet.
+    pub super_frames: SuperFrames,
+}
+
+/// Whether long trains may leave as one packet, which the link cuts, beside the TX ring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SuperFrames {
+    /// Where the kernel copies what the ring sends, and the link takes them.
+    #[default]
+    Auto,
+    /// Everything goes through the ring.
+    Off,
 }
 
 impl QueueConfig {
@@ -58,6 +70,7 @@ impl Default for QueueConfig {
             tx_reserve: 512,
             jumbos_max: 1024,
             mode: Mode::ZeroCopy,
+            super_frames: SuperFrames::Auto,
         }
     }
 }

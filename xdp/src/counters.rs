@@ -66,6 +66,12 @@ pub struct QueueCounters {
     pub tx_scattered: u64,
     /// Times that a frame was refused since the TX ring or the pool had no room.
     pub tx_ring_full: u64,
+    /// Super-frames sent beside the ring.
+    pub tx_super_frames: u64,
+    /// Their bytes, headers counted once.
+    pub tx_super_bytes: u64,
+    /// Super-frames that had to go through the ring, segment by segment.
+    pub tx_super_refused: u64,
     /// Times that the fill ring could not be filled up since the pool was empty.
     pub fill_starved: u64,
     /// Calls that had the kernel send.

@@ -36,6 +36,7 @@ mod queue;
 mod ring;
 mod socket;
 mod stats;
+mod superframe;
 mod sys;
 #[expect(unsafe_code, reason = "calls the kernel with pointers")]
 mod syscall;
@@ -45,11 +46,12 @@ mod umem;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Mode, QueueConfig};
+pub use config::{Mode, QueueConfig, SuperFrames};
 pub use counters::{DropReason, Drops, QueueCounters};
 pub use error::{AttachError, FilterError, OpenError};
 pub use probe::{Feature, Support, probe};
 pub use program::{Attach, AttachMode, Destination, Filter, Program, ProgramCounters, Reason};
 pub use queue::Queue;
 pub use stats::SocketStats;
+pub use superframe::{Refusal, SUPER_BYTES_MAX, SUPER_SLICES_MAX, SuperFrame};
 pub use umem::{ChunkSize, Frame, FrameCounts, JumboCounts, MemoryUse, Pages};

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use rustix::io::Errno;
 
-use crate::config::{ETHERNET_BYTES_MAX, Fit, Mode, QueueConfig};
+use crate::config::{ETHERNET_BYTES_MAX, Fit, Mode, QueueConfig, SuperFrames};
 use crate::counters::{DropReason, QueueCounters};
 use crate::error::OpenError;
 use crate::link::LinkFacts;
@@ -15,6 +15,7 @@ use crate::program::AttachMode;
 use crate::ring::Rings;
 use crate::socket::{Binding, Buffers, Socket, SocketConfig};
 use crate::stats::{self, SocketStats};
+use crate::superframe::{Refusal, SuperFrame, SuperSocket};
 use crate::sys;
 use crate::umem::{Frame, FrameCounts, JumboCounts, MemoryUse, Owner, Pool, PoolConfig};
 
@@ -28,6 +29,8 @@ const FRAME_BYTES_MIN: usize = 14;
 pub struct Queue {
     rings: Rings,
     socket: Socket,
+    /// `None` where super-frames don't pay, or can't be had.
+    super_socket: Option<SuperSocket>,
     pool: Rc<Pool>,
     config: QueueConfig,
     facts: LinkFacts,
@@ -84,6 +87,7 @@ impl Queue {
         )?;
         let mut queue = Self {
             rings,
+            super_socket: open_super_socket(config, &facts, socket.binding()),
             socket,
             pool,
             config: *config,
@@ -169,6 +173,40 @@ impl Queue {
         self.counters.tx_packets += 1;
         self.counters.tx_bytes += len as u64;
         Ok(())
+    }
+
+    /// Whether [`Self::transmit_super`] may send: the ring copies, and the link may take super-frames.
+    #[must_use]
+    pub const fn has_super_frames(&self) -> bool {
+        self.super_socket.is_some()
+    }
+
+    /// Sends a super-frame at once, behind what is on the TX ring, which it has sent first.
+    ///
+    /// # Errors
+    /// [`Refusal`] says whether to try again or to cut it.
+    pub fn transmit_super(&mut self, frame: &SuperFrame<'_>) -> Result<(), Refusal> {
+        let Some(socket) = &mut self.super_socket else { return Err(Refusal::Cut) };
+        if !socket.may_try() {
+            self.counters.tx_super_refused += 1;
+            return Err(Refusal::Cut);
+        }
+        self.rings.tx.publish();
+        // What is wrong with the link, the flush at the end of the turn says as well.
+        if self.kick().is_err() || self.unsent() > 0 {
+            return Err(Refusal::Busy);
+        }
+        let Some(socket) = &mut self.super_socket else { return Err(Refusal::Cut) };
+        let sent = socket.send(frame);
+        match sent {
+            Ok(bytes) => {
+                self.counters.tx_super_frames += 1;
+                self.counters.tx_super_bytes += bytes as u64;
+            }
+            Err(Refusal::Cut) => self.counters.tx_super_refused += 1,
+            Err(Refusal::Busy) => {}
+        }
+        sent.map(drop)
     }
 
     /// Has the kernel send what was put on the TX ring, takes back what was sent, and gives it new
@@ -432,6 +470,25 @@ impl Queue {
             pages = ?self.pool.memory_use().pages,
             "AF_XDP queue is open"
         );
+    }
+}
+
+/// Zero-copy has no use for it: the ring is cheaper there.
+fn open_super_socket(
+    config: &QueueConfig,
+    facts: &LinkFacts,
+    binding: Binding,
+) -> Option<SuperSocket> {
+    if config.super_frames == SuperFrames::Off || binding == Binding::ZeroCopy {
+        return None;
+    }
+    match SuperSocket::open(facts.index) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            let interface = &facts.name;
+            tracing::info!(interface, %error, "no super-frames: everything goes through the ring");
+            None
+        }
     }
 }
 

@@ -13,6 +13,17 @@ pub(crate) const XDP_RING_NEED_WAKEUP: u32 = libc::XDP_RING_NEED_WAKEUP;
 /// Slices of one packet: MAX_SKB_FRAGS and the linear part.
 pub(crate) const PACKET_DESCRIPTORS_MAX: usize = 18;
 
+/// Bytes of `struct virtio_net_hdr`.
+pub(crate) const VIRTIO_NET_HDR_BYTES: usize = 10;
+/// In its flags: the checksum is to be filled in.
+pub(crate) const VIRTIO_NET_HDR_F_NEEDS_CSUM: u8 = 1;
+/// Its GSO type: one packet.
+pub(crate) const VIRTIO_NET_HDR_GSO_NONE: u8 = 0;
+/// Its GSO type: TCP over IPv4.
+pub(crate) const VIRTIO_NET_HDR_GSO_TCPV4: u8 = 1;
+/// Its GSO type: TCP over IPv6.
+pub(crate) const VIRTIO_NET_HDR_GSO_TCPV6: u8 = 4;
+
 /// `ETHTOOL_GDRVINFO`
 pub(crate) const ETHTOOL_GDRVINFO: u32 = 0x03;
 /// `ETHTOOL_GCHANNELS`

@@ -3,7 +3,13 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
+use rustix::io::Errno;
+
 use crate::sys;
+
+/// In the form that addresses have.
+const AF_PACKET: libc::sa_family_t = 17;
+const _: () = assert!(AF_PACKET as libc::c_int == libc::AF_PACKET);
 
 /// Raises what one `sendto` moves in copy mode. The TX ring must exist; `descriptors` is from 32
 /// to its length.
@@ -19,6 +25,40 @@ pub(crate) fn set_tx_budget(socket: BorrowedFd<'_>, descriptors: u32) -> io::Res
         )
     };
     check(result)
+}
+
+/// Turns on an option of an AF_PACKET socket.
+pub(crate) fn set_packet_option(socket: BorrowedFd<'_>, option: libc::c_int) -> Result<(), Errno> {
+    let on: libc::c_int = 1;
+    // SAFETY: the pointer is to a live int of the length given; the kernel only reads it.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            option,
+            (&raw const on).cast(),
+            socklen::<libc::c_int>(),
+        )
+    };
+    check(result).map_err(errno)
+}
+
+/// Binds an AF_PACKET socket to an interface, for sending alone.
+pub(crate) fn bind_packet(socket: BorrowedFd<'_>, interface: u32) -> Result<(), Errno> {
+    let address = libc::sockaddr_ll {
+        sll_family: AF_PACKET,
+        sll_protocol: 0,
+        sll_ifindex: interface.cast_signed(),
+        sll_hatype: 0,
+        sll_pkttype: 0,
+        sll_halen: 0,
+        sll_addr: [0; 8],
+    };
+    // SAFETY: the pointer is to a live address of the length given; the kernel only reads it.
+    let result = unsafe {
+        libc::bind(socket.as_raw_fd(), (&raw const address).cast(), socklen::<libc::sockaddr_ll>())
+    };
+    check(result).map_err(errno)
 }
 
 /// The MTU of an interface.
@@ -121,6 +161,10 @@ unsafe fn ethtool(socket: BorrowedFd<'_>, name: &Name, data: *mut libc::c_char) 
 
 fn check(result: libc::c_int) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn errno(error: io::Error) -> Errno {
+    Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }
 
 fn socklen<T>() -> libc::socklen_t {

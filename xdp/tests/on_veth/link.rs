@@ -46,9 +46,14 @@ impl Link {
 
     /// The sender's checksums are whole, as on a wire.
     pub(crate) fn with(config: PairConfig) -> Self {
+        Self::with_offloads(config, Offloads::Wire)
+    }
+
+    /// Both ends have these offloads.
+    pub(crate) fn with_offloads(config: PairConfig, offloads: Offloads) -> Self {
         let client = Host::new("client").expect("a namespace");
         let edge = Host::new("edge").expect("a namespace");
-        let config = PairConfig { offloads: Offloads::Wire, ..config };
+        let config = PairConfig { offloads, ..config };
         let pair = Pair::new(&client, DEVICE, &edge, DEVICE, &config).expect("a veth pair");
         for (host, v4, v6) in [(&client, CLIENT, CLIENT6), (&edge, EDGE, EDGE6)] {
             host.add_address(DEVICE, &format!("{v4}/24")).expect("an IPv4 address");

@@ -9,3 +9,4 @@ mod jumbo;
 mod lifecycle;
 mod link;
 mod packet;
+mod superframe;

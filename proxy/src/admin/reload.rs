@@ -165,8 +165,9 @@ fn opened(listener: &Listener) -> impl PartialEq {
         checksum,
         address_owner,
         xdp_mode,
+        super_frames,
     } = listener;
-    (name, interface, addresses, queues, checksum, address_owner, xdp_mode)
+    (name, interface, addresses, queues, checksum, address_owner, xdp_mode, super_frames)
 }
 
 impl fmt::Display for Reloaded {

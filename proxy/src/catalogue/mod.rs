@@ -52,6 +52,9 @@ pub(crate) const RESUMPTIONS: [&str; 3] = ["full", "full_with_retry", "resumed"]
 /// XDP modes in the order of their series.
 pub(crate) const XDP_MODES: [&str; 3] = ["zero-copy", "copy", "skb"];
 
+/// Ways to the wire in the order of their series.
+pub(crate) const TRAIN_PATHS: [&str; 2] = ["ring", "super_frame"];
+
 /// Values of labels that other rooms name or the configuration brings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LabelValues {

@@ -13,7 +13,9 @@ use toml::de::{DeTable, DeValue};
 use super::problem::Problem;
 use super::reader::{FromValue, Mismatch, Section, from_text};
 use super::report::Report;
-use super::snapshot::{ChecksumPolicy, Limits, LogFormat, LogSettings, Timeouts, XdpMode};
+use super::snapshot::{
+    ChecksumPolicy, Limits, LogFormat, LogSettings, SuperFrames, Timeouts, XdpMode,
+};
 use super::source::{Located, Place, Source};
 use super::units::ByteSize;
 use crate::logging;
@@ -76,6 +78,8 @@ pub(crate) struct Listen {
     pub(crate) gateways: Vec<Located<IpAddr>>,
     /// `"auto"`, `"copy"` or `"skb"`.
     pub(crate) xdp_mode: XdpMode,
+    /// `"auto"`, or `"off"` to send every segment as a frame of its own.
+    pub(crate) super_frames: SuperFrames,
 }
 
 /// Who owns a listener's addresses.
@@ -315,6 +319,9 @@ impl Listen {
                     "xdp_mode",
                     &[("auto", XdpMode::Auto), ("copy", XdpMode::Copy), ("skb", XdpMode::Skb)],
                 )
+                .unwrap_or_default(),
+            super_frames: section
+                .choice("super_frames", &[("auto", SuperFrames::Auto), ("off", SuperFrames::Off)])
                 .unwrap_or_default(),
         }
     }

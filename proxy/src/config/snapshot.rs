@@ -66,6 +66,8 @@ pub(crate) struct Listener {
     pub(crate) address_owner: AddressOwner,
     /// Which XDP mode is asked for.
     pub(crate) xdp_mode: XdpMode,
+    /// Whether long trains may leave as one packet.
+    pub(crate) super_frames: SuperFrames,
 }
 
 /// Who owns the listener's addresses.
@@ -95,6 +97,16 @@ pub(crate) enum ChecksumPolicy {
     Verify,
     /// Those, and exactly the pseudo-header sum, as virtual links deliver it.
     VerifyOrPartial,
+}
+
+/// Whether long trains may leave as one packet, which the link cuts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum SuperFrames {
+    /// In the modes that copy, where the link takes them.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
 }
 
 /// Which XDP mode is asked for.

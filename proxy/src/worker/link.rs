@@ -1,17 +1,73 @@
-//! How trains leave: cut into frames for the transmit ring.
+//! How trains leave: cut into frames for the transmit ring, or as one super-frame beside it.
 
-use netstack::{Link, Train};
-use xdp::Queue;
+use netstack::{Lane, Link, Train};
+use xdp::{Queue, Refusal, SuperFrame};
 
-/// The engine's way to the wire.
-pub(crate) struct RingLink<'a> {
-    queue: &'a mut Queue,
+/// The transmit ring.
+const RING: Lane = Lane(0);
+/// The socket beside it.
+const SUPER: Lane = Lane(1);
+
+/// The shortest train that is cheaper as a super-frame: one costs as much as three or four frames on
+/// the ring, however long it is.
+const SUPER_SEGMENTS_MIN: usize = 4;
+
+/// All headers of a train: Ethernet with a tag, IPv6, and TCP with all options.
+const HEADERS_BYTES_MAX: usize = 18 + 40 + 60;
+
+/// Trains by the way they left, or the first part of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TrainCounts {
+    /// As frames on the ring.
+    pub(crate) ring: u64,
+    /// As super-frames.
+    pub(crate) super_frame: u64,
 }
 
-impl<'a> RingLink<'a> {
-    /// A link over the transmit ring of `queue`.
-    pub(crate) fn new(queue: &'a mut Queue) -> Self {
-        Self { queue }
+/// The engine's way to the wire.
+pub(crate) struct QueueLink<'a> {
+    queue: &'a mut Queue,
+    counts: &'a mut TrainCounts,
+}
+
+impl<'a> QueueLink<'a> {
+    /// A link over `queue`, which counts in `counts`.
+    pub(crate) fn new(queue: &'a mut Queue, counts: &'a mut TrainCounts) -> Self {
+        Self { queue, counts }
+    }
+
+    /// Whether the train should leave as one: long ones do, and what has to stay behind such a one.
+    fn wants_super_frame(&self, train: &Train<'_>) -> bool {
+        if !self.queue.has_super_frames() || !train.is_tcp() {
+            return false;
+        }
+        // The only transmit queue takes them in the order in which they are sent. Of several the kernel
+        // chooses one by the flow, which need not be the ring's.
+        let ordered = self.queue.link().tx_queues == 1;
+        match train.bound_to().filter(|_| !ordered) {
+            Some(lane) => lane == SUPER,
+            None => train.segments() >= SUPER_SEGMENTS_MIN,
+        }
+    }
+
+    fn transmit_super(&mut self, train: &Train<'_>) -> Result<(), Refusal> {
+        let mut headers = [0; HEADERS_BYTES_MAX];
+        let length = train.write_super_header(&mut headers).ok_or(Refusal::Cut)?;
+        let headers = &headers[..length];
+        #[cfg(debug_assertions)]
+        crate::fault::strike_engine(train, headers);
+        self.queue.transmit_super(&SuperFrame {
+            headers,
+            l2_len: train.l2_len(),
+            l3_len: train.l3_len(),
+            mss: train.mss(),
+            payload: train.payload(),
+        })
+    }
+
+    /// As many segments as the ring takes.
+    fn transmit_frames(&mut self, train: &Train<'_>) -> usize {
+        (0..train.segments()).take_while(|&index| self.transmit_segment(train, index)).count()
     }
 
     /// One segment into one frame; `false` when there is no frame or no room in the ring.
@@ -26,8 +82,22 @@ impl<'a> RingLink<'a> {
     }
 }
 
-impl Link for RingLink<'_> {
+impl Link for QueueLink<'_> {
     fn transmit(&mut self, train: &Train<'_>) -> usize {
-        (0..train.segments()).take_while(|&index| self.transmit_segment(train, index)).count()
+        if self.wants_super_frame(train) {
+            match self.transmit_super(train) {
+                Ok(()) => {
+                    train.took(SUPER);
+                    self.counts.super_frame += 1;
+                    return train.segments();
+                }
+                Err(Refusal::Busy) => return 0,
+                Err(Refusal::Cut) => {}
+            }
+        }
+        train.took(RING);
+        let segments = self.transmit_frames(train);
+        self.counts.ring += u64::from(segments > 0);
+        segments
     }
 }

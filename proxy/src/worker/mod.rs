@@ -26,7 +26,7 @@ use weir_io::{RingError, Watch};
 use xdp::Queue;
 
 use self::control::Drained;
-use self::link::RingLink;
+use self::link::{QueueLink, TrainCounts};
 use self::publish::Pace;
 use self::sessions::{Entry, Queued, Sessions};
 use self::types::Completion;
@@ -80,6 +80,8 @@ pub(crate) struct Worker {
     pace: Pace,
     /// Gives idle memory back.
     upkeep: Upkeep,
+    /// How trains have left.
+    trains: TrainCounts,
     /// What the last transmit came to.
     transmitted: Transmitted,
     /// Whether the link took frames at the last flush.
@@ -119,6 +121,7 @@ impl Worker {
             worked_at: context.now,
             pace: Pace::default(),
             upkeep: Upkeep::default(),
+            trains: TrainCounts::default(),
             transmitted: Transmitted::Done,
             flushed: Flushed::Done,
             context,
@@ -346,10 +349,10 @@ impl Worker {
     }
 
     fn transmit(&mut self) {
-        let Self { context, queue, .. } = self;
+        let Self { context, queue, trains, .. } = self;
         let now = context.now;
-        let transmitted =
-            context.isolate(|it| it.engine.poll_transmit(now, &mut RingLink::new(queue)));
+        let mut link = QueueLink::new(queue, trains);
+        let transmitted = context.isolate(|it| it.engine.poll_transmit(now, &mut link));
         // Others may be due behind the connection that a panic ended.
         self.transmitted = transmitted.unwrap_or(Transmitted::LinkFull);
         let before = self.flushed;

@@ -14,6 +14,7 @@ use netstack::{DropReason, Instant, Span};
 use weir_io::{BufferCounts, Class, OperationCounts};
 
 use super::Worker;
+use super::link::TrainCounts;
 use crate::catalogue::{DIRECTION_IN, DIRECTION_OUT, Families};
 
 /// The longest that the metrics lag behind, and the least between two copies.
@@ -164,6 +165,11 @@ impl Worker {
             let used = i64::from(self.queue.mode() == mode);
             shard.set(families.xdp.mode.at(&[queue, position]), used);
         }
+        let TrainCounts { ring, super_frame } = self.trains;
+        for (position, count) in [ring, super_frame].into_iter().enumerate() {
+            raise(shard, families.xdp.trains.at(&[position]), count);
+        }
+        raise(shard, families.xdp.super_frames_refused.only(), counters.tx_super_refused);
     }
 
     /// What connections hold, in the orders of the catalogue.

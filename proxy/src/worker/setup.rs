@@ -15,7 +15,7 @@ use super::control::{Control, Place};
 use super::types::{Engine, Ring};
 use crate::backend::pick::Picker;
 use crate::clock::Clock;
-use crate::config::snapshot::{self, Listener, Snapshot, XdpMode};
+use crate::config::snapshot::{self, Listener, Snapshot, SuperFrames, XdpMode};
 use crate::handover::Handover;
 use crate::tally::{ListenerPosition, Tally};
 
@@ -140,6 +140,10 @@ impl Plan {
         QueueConfig {
             frames: self.snapshot.memory.frames_per_queue,
             mode,
+            super_frames: match listener.super_frames {
+                SuperFrames::Auto => xdp::SuperFrames::Auto,
+                SuperFrames::Off => xdp::SuperFrames::Off,
+            },
             ..QueueConfig::default()
         }
     }

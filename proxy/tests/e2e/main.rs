@@ -32,6 +32,7 @@ mod snmp;
 mod steady;
 mod stop;
 mod strays;
+mod super_frames;
 mod systemd;
 mod tls;
 mod transfer;

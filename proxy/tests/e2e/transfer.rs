@@ -57,6 +57,18 @@ pub(crate) fn comes_down(edge: &Edge, length: u64) {
     assert_nothing_dropped(edge);
 }
 
+/// `length` bytes come down unchanged, over each family, though a share of the packets is lost.
+pub(crate) fn comes_down_in_spite(edge: &Edge, length: u64) {
+    let files = FileServer::start(edge, length);
+    let share = PerMille::new(TWO_PERCENT).expect("a share");
+    for address in ADDRESSES {
+        let loss = Loss::new(&edge.client, CLIENT_DEVICE, Hook::Ingress, share, "");
+        let loss = loss.expect("a rule");
+        files.download(edge, address, losses_of(length));
+        assert!(loss.dropped().expect("a counter") > 0, "nothing was lost");
+    }
+}
+
 /// `length` bytes go up unchanged, over each family.
 pub(crate) fn goes_up(edge: &Edge, length: u64) {
     let _backend = upload_server(edge);
@@ -78,7 +90,8 @@ fn assert_nothing_dropped(edge: &Edge) {
     let old = edge.metric("weir_tcp_drops_total{reason=\"outside_window\"}");
     assert_eq!(edge.metric("weir_tcp_drops_total"), old, "{metrics}");
     let received = edge.metric("weir_tcp_segments_total{direction=\"in\"}");
-    assert!(old < received / 1000.0, "{old} of {received} segments from outside the window");
+    // One of a thousand, or a few: a client that takes super-frames acknowledges seldom.
+    assert!(old < received / 1000.0 + 5.0, "{old} of {received} segments from outside the window");
 }
 
 /// The same with losses both ways.

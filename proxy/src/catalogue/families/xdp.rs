@@ -3,7 +3,7 @@
 use metrics::{Catalogue, CatalogueError, CounterId, Family, GaugeId, Series, Unit};
 
 use super::Lists;
-use crate::catalogue::{DIRECTIONS, XDP_MODES};
+use crate::catalogue::{DIRECTIONS, TRAIN_PATHS, XDP_MODES};
 
 /// Frames through AF_XDP.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ pub(crate) struct XdpFamilies {
     pub(crate) drops: Series<CounterId>,
     /// `queue`, `mode`: 1 for the mode in use.
     pub(crate) mode: Series<GaugeId>,
+    /// `path`: how the engine's trains of segments left.
+    pub(crate) trains: Series<CounterId>,
+    /// No label.
+    pub(crate) super_frames_refused: Series<CounterId>,
 }
 
 impl XdpFamilies {
@@ -47,6 +51,15 @@ impl XdpFamilies {
                 Family::new("xdp_mode", "1 for the XDP mode in use."),
                 "mode",
                 &XDP_MODES,
+            ))?,
+            trains: catalogue.counters(lists.by(
+                "tx_trains_total",
+                "Trains of segments by the way they left: frames on the ring, or one super-frame.",
+                ("path", &TRAIN_PATHS),
+            ))?,
+            super_frames_refused: catalogue.counters(Family::new(
+                "tx_super_frames_refused_total",
+                "Super-frames that the link did not take: they went through the ring, cut.",
             ))?,
         })
     }

@@ -54,6 +54,7 @@ impl Check<'_> {
             checksum: section.checksum,
             address_owner,
             xdp_mode: section.xdp_mode,
+            super_frames: section.super_frames,
         })
     }
 

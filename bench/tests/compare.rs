@@ -4,6 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+/// A page without what differs from run to run: figures, machine and commit.
+fn form(page: &str) -> Vec<String> {
+    let same = |line: &&str| !line.starts_with("Machine: ") && !line.starts_with("Commit ");
+    let figure = |c: char| c.is_ascii_digit() || c == '.';
+    let words = |line: &str| line.split(figure).filter(|part| !part.is_empty()).collect();
+    page.lines().filter(same).map(words).collect()
+}
+
 #[test]
 fn comparison_fills_its_table_with_work_that_did_not_fail() {
     let bench = Path::new(env!("CARGO_BIN_EXE_weir-bench"));
@@ -36,4 +44,8 @@ fn comparison_fills_its_table_with_work_that_did_not_fail() {
     for ratio in ratios.iter().flat_map(|row| row.split('|').map(str::trim)) {
         assert!(ratio.is_empty() || ratio.parse::<f64>().is_ok_and(|it| it > 0.0), "{ratio}");
     }
+
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
+    let kept = fs::read_to_string(kept).expect("the page in the repository");
+    assert_eq!(form(&kept), form(&page), "bench/RESULTS.md is what bench/compare writes");
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use hosts::{Child, Output, Signal, wait_until};
+use hosts::{Child, Host, Output, Signal, wait_until};
 
 /// How long a step of the demo may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -19,11 +19,27 @@ fn namespaces(process: u32) -> usize {
     names.filter(|name| name.to_string_lossy().starts_with(&prefix)).count()
 }
 
-/// A demo whose temporary files are in `folder`.
-fn start(arguments: &[&str], folder: &Path) -> Child {
+/// A user's network with interfaces of the very names that the demo's have.
+fn user() -> Host {
+    let user = Host::new("user").expect("a namespace");
+    let link = ["link", "add", "edge0", "type", "veth", "peer", "name", "client0"];
+    user.ip(&link).expect("interfaces");
+    user
+}
+
+/// The user's interfaces, with all that is set on them, and their addresses.
+fn interfaces(user: &Host) -> String {
+    let found = user.ip(&["-details", "address", "show"]).expect("interfaces");
+    assert!(found.contains("edge0") && found.contains("client0"), "{found}");
+    found
+}
+
+/// A demo in the network of `user`, whose temporary files are in `folder`.
+fn start(arguments: &[&str], user: &Host, folder: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
     command.arg("demo").args(arguments).env("TMPDIR", folder);
-    Child::spawn(command, Output::Capture).expect("weir starts")
+    let child = user.enter(|| Child::spawn(command, Output::Capture)).expect("the user's network");
+    child.expect("weir starts")
 }
 
 fn assert_nothing_is_left(demo: &Child, folder: &Path) {
@@ -35,7 +51,9 @@ fn assert_nothing_is_left(demo: &Child, folder: &Path) {
 #[test]
 fn demo_fetches_every_virtual_host_both_ways_and_cleans_up() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut demo = start(&[], folder.path());
+    let user = user();
+    let before = interfaces(&user);
+    let mut demo = start(&[], &user, folder.path());
     let status = demo.wait(LIMIT).expect("it ends by itself");
     let said = demo.output();
     assert!(status.success(), "{said}");
@@ -54,13 +72,16 @@ fn demo_fetches_every_virtual_host_both_ways_and_cleans_up() {
         assert!(said.contains(shown), "{shown}\n{said}");
     }
     assert_nothing_is_left(&demo, folder.path());
+    assert_eq!(interfaces(&user), before, "the user's interfaces");
 }
 
 #[test]
 fn demo_that_is_kept_goes_on_until_a_signal_and_cleans_up() {
+    let user = user();
+    let before = interfaces(&user);
     for signal in [Signal::INT, Signal::TERM] {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut demo = start(&["--keep"], folder.path());
+        let mut demo = start(&["--keep"], &user, folder.path());
         let told = wait_until(LIMIT, "the commands", || demo.output().contains("/metrics"));
         assert!(told.is_ok(), "{}", demo.output());
         let said = demo.output();
@@ -80,9 +101,11 @@ fn demo_that_is_kept_goes_on_until_a_signal_and_cleans_up() {
         }
 
         assert_eq!(namespaces(demo.id()), 2, "the client's and the edge's");
+        assert_eq!(interfaces(&user), before, "the user's interfaces while it runs");
         demo.signal(signal).expect("it takes signals");
         let status = demo.wait(LIMIT).expect("it ends");
         assert_eq!(status.signal(), Some(signal.as_raw()), "{}", demo.output());
         assert_nothing_is_left(&demo, folder.path());
+        assert_eq!(interfaces(&user), before, "the user's interfaces");
     }
 }

@@ -3,6 +3,8 @@
 mod cpu;
 mod subject;
 mod table;
+#[cfg(test)]
+mod tests;
 mod topology;
 
 use std::fmt;
@@ -71,6 +73,8 @@ pub(crate) enum CompareError {
     Missing(&'static str),
     /// The harness wrote something else than a report.
     Report(serde_json::Error),
+    /// Operations failed: how many. There is a table, but it is worth nothing.
+    Failures(u64),
     /// No certificate could be made.
     Certificate(rcgen::Error),
 }
@@ -82,6 +86,9 @@ impl fmt::Display for CompareError {
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Missing(what) => f.write_str(what),
             Self::Report(error) => write!(f, "report of the client: {error}"),
+            Self::Failures(count) => {
+                write!(f, "{count} operations failed: the comparison is worth nothing")
+            }
             Self::Certificate(error) => write!(f, "certificate: {error}"),
         }
     }
@@ -98,7 +105,7 @@ impl From<HostError> for CompareError {
 /// What each proxy does in each round: the work, and connections at once.
 const WORK: [(Mode, u32); 3] = [(Mode::Keepalive, 50), (Mode::Connect, 20), (Mode::Bulk, 4)];
 
-/// Measures and writes the table.
+/// Measures and writes the table; an error if an operation failed.
 pub(crate) fn compare(arguments: &CompareArguments) -> Result<(), CompareError> {
     let topology = Topology::new(arguments.proxy_core, arguments.peer_core)?;
     let subjects: Vec<Subject> = match arguments.only {
@@ -120,7 +127,16 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<(), CompareError> 
     let text = table::render(arguments, &measurements, &topology.facts(&arguments.weir));
     print!("{text}");
     fs::write(&arguments.output, text)
-        .map_err(|source| CompareError::File { path: arguments.output.clone(), source })
+        .map_err(|source| CompareError::File { path: arguments.output.clone(), source })?;
+    judge(&measurements)
+}
+
+/// A proxy that fails has less to do: figures compare only if nothing failed.
+fn judge(measurements: &[Measurement]) -> Result<(), CompareError> {
+    match measurements.iter().map(|measurement| measurement.report.failed()).sum() {
+        0 => Ok(()),
+        count => Err(CompareError::Failures(count)),
+    }
 }
 
 /// One proxy, from its start to its end.

@@ -88,6 +88,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Failed operations, whatever the reason.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failures.values().sum()
+    }
+
     /// Operations in each second of the measured time.
     pub(crate) fn operations_per_second(&self) -> f64 {
         self.operations as f64 / self.seconds
@@ -174,4 +179,4 @@ fn write_percentiles(f: &mut fmt::Formatter<'_>, name: &str, them: &Percentiles)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -94,7 +94,7 @@ impl Figures {
             throughput: Spread::of(&rounds, throughput)?,
             proxy: Spread::of(&rounds, |m| per(m, m.cpu.process.as_secs_f64() * 1e6))?,
             both: Spread::of(&rounds, |m| per(m, m.cpu.cores.as_secs_f64() * 1e6))?,
-            failed: rounds.iter().flat_map(|m| m.report.failures.values()).sum(),
+            failed: rounds.iter().map(|m| m.report.failed()).sum(),
         })
     }
 

@@ -4,7 +4,7 @@ use super::{Loop, Machine, Report, TlsFacts};
 use crate::record::Percentiles;
 use crate::scenario::Mode;
 
-fn report() -> Report {
+pub(crate) fn report() -> Report {
     Report {
         url: "https://one.example/".to_owned(),
         address: "192.0.2.1:443".to_owned(),

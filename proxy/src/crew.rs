@@ -222,8 +222,11 @@ fn by_interface(snapshot: &Snapshot) -> BTreeMap<&str, Vec<&Listener>> {
 }
 
 fn attach(interface: &str, listeners: &[&Listener]) -> Result<Arc<Program>, RunError> {
-    let mode = if listeners.iter().any(|listener| listener.xdp_mode == XdpMode::Skb) {
+    let is_asked_for = |mode| listeners.iter().any(|listener| listener.xdp_mode == mode);
+    let mode = if is_asked_for(XdpMode::Skb) {
         Attach::Skb
+    } else if is_asked_for(XdpMode::Copy) {
+        Attach::Native
     } else {
         Attach::Auto
     };

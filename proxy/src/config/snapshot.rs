@@ -115,7 +115,7 @@ pub(crate) enum XdpMode {
     /// Zero copy, else copy, else SKB mode.
     #[default]
     Auto,
-    /// The driver's native mode with copies.
+    /// The driver's native mode with copies, or none.
     Copy,
     /// The generic mode that every driver has.
     Skb,

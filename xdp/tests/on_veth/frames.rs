@@ -5,7 +5,10 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 
 use hosts::PairConfig;
-use xdp::{Attach, AttachMode, Destination, DropReason, Filter, Mode, Program, Queue, QueueConfig};
+use xdp::{
+    Attach, AttachError, AttachMode, Destination, DropReason, Filter, Mode, Program, Queue,
+    QueueConfig,
+};
 
 use crate::link::{
     CLIENT, CLIENT6, DEVICE, EDGE, EDGE6, LIMIT, Link, assert_all_free, assert_sums, receive,
@@ -293,5 +296,25 @@ fn in_skb_mode_frames_arrive_too() {
         link.inject(0, std::slice::from_ref(&sent));
         assert_eq!(*receive(&mut queue, 1)[0], *sent);
         assert_all_free(queue.close());
+    });
+}
+
+/// The loopback device runs no program itself.
+#[test]
+fn a_driver_without_native_mode_gets_skb_mode_and_says_why() {
+    let link = Link::new();
+    link.on_edge(|| {
+        let program = Program::attach("lo", &filter(), Attach::Auto).expect("attached");
+        assert_eq!(program.mode(), AttachMode::Skb);
+        let why = program.native_refused().expect("it was tried first");
+        assert_eq!(why.kind(), ErrorKind::Unsupported, "{why}");
+        let queue = Queue::open("lo", 0, &small()).expect("a queue");
+        program.register(&queue).expect("registered");
+        assert_eq!(queue.mode(), Mode::Skb);
+        assert_all_free(queue.close());
+        drop(program);
+        let refused =
+            Program::attach("lo", &filter(), Attach::Native).expect_err("native or not at all");
+        assert!(matches!(refused, AttachError::Refused(_)), "{refused}");
     });
 }

@@ -53,5 +53,5 @@ pub use probe::{Feature, Support, probe};
 pub use program::{Attach, AttachMode, Destination, Filter, Program, ProgramCounters, Reason};
 pub use queue::Queue;
 pub use stats::SocketStats;
-pub use superframe::{Refusal, SUPER_BYTES_MAX, SUPER_SLICES_MAX, SuperFrame};
+pub use superframe::{Refusal, SuperFrame};
 pub use umem::{ChunkSize, Frame, FrameCounts, JumboCounts, MemoryUse, Pages};

@@ -15,7 +15,7 @@ use crate::program::AttachMode;
 use crate::ring::Rings;
 use crate::socket::{Binding, Buffers, Socket, SocketConfig};
 use crate::stats::{self, SocketStats};
-use crate::superframe::{Refusal, SuperFrame, SuperSocket};
+use crate::superframe::{Head, Refusal, SuperFrame, SuperSocket};
 use crate::sys;
 use crate::umem::{Frame, FrameCounts, JumboCounts, MemoryUse, Owner, Pool, PoolConfig};
 
@@ -187,17 +187,8 @@ impl Queue {
     /// [`Refusal`] says whether to try again or to cut it.
     pub fn transmit_super(&mut self, frame: &SuperFrame<'_>) -> Result<(), Refusal> {
         let Some(socket) = &mut self.super_socket else { return Err(Refusal::Cut) };
-        if !socket.may_try() {
-            self.counters.tx_super_refused += 1;
-            return Err(Refusal::Cut);
-        }
-        self.rings.tx.publish();
-        // What is wrong with the link, the flush at the end of the turn says as well.
-        if self.kick().is_err() || self.unsent() > 0 {
-            return Err(Refusal::Busy);
-        }
-        let Some(socket) = &mut self.super_socket else { return Err(Refusal::Cut) };
-        let sent = socket.send(frame);
+        let head = socket.prepare(frame);
+        let sent = head.and_then(|head| self.send_super(head, frame));
         match sent {
             Ok(bytes) => {
                 self.counters.tx_super_frames += 1;
@@ -405,6 +396,16 @@ impl Queue {
         }
         self.counters.tx_scattered += 1;
         Ok(())
+    }
+
+    /// Sends what is on the ring, and then the super-frame.
+    fn send_super(&mut self, head: Head, frame: &SuperFrame<'_>) -> Result<usize, Refusal> {
+        self.rings.tx.publish();
+        // What is wrong with the link, the flush at the end of the turn says as well.
+        if self.kick().is_err() || self.unsent() > 0 {
+            return Err(Refusal::Busy);
+        }
+        self.super_socket.as_mut().ok_or(Refusal::Cut)?.send(head, frame)
     }
 
     fn refill(&mut self) {

@@ -4,7 +4,7 @@
 //! Where the kernel copies anyway, its cost is by the packet: 43 segments in one cost about an eighth
 //! of what they cost on the ring one by one.
 
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::Errno;
@@ -17,10 +17,10 @@ use crate::sys;
 use crate::syscall;
 
 /// Slices of payload in a super-frame.
-pub const SUPER_SLICES_MAX: usize = 62;
+const SUPER_SLICES_MAX: usize = 62;
 /// Bytes of a super-frame, its Ethernet header included, that every driver takes
 /// (GSO_LEGACY_MAX_SIZE).
-pub const SUPER_BYTES_MAX: usize = 65_535;
+const SUPER_BYTES_MAX: usize = 65_535;
 
 /// What may be under way before sending blocks: some sixty of the largest.
 const SEND_BUFFER_BYTES: usize = 8 << 20;
@@ -50,6 +50,9 @@ pub enum Refusal {
     Cut,
 }
 
+/// What the kernel is told of a super-frame, as it is sent in front of it.
+pub(crate) type Head = [u8; sys::VIRTIO_NET_HDR_BYTES];
+
 /// The socket that super-frames are sent by.
 #[derive(Debug)]
 pub(crate) struct SuperSocket {
@@ -62,7 +65,7 @@ impl SuperSocket {
     ///
     /// # Errors
     /// What the kernel says, without CAP_NET_RAW for example.
-    pub(crate) fn open(interface: u32) -> Result<Self, Errno> {
+    pub(crate) fn open(interface: u32) -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         // Of no protocol: nothing is received.
         let fd = socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)?;
@@ -76,15 +79,18 @@ impl SuperSocket {
         Ok(Self { fd, patience: Patience::default() })
     }
 
-    /// Whether the next is worth a try; asked once for each.
-    pub(crate) const fn may_try(&mut self) -> bool {
-        self.patience.is_over()
+    /// What the kernel has to be told of a super-frame, if it can be one and is worth a try; asked once
+    /// for each.
+    pub(crate) fn prepare(&mut self, frame: &SuperFrame<'_>) -> Result<Head, Refusal> {
+        if !self.patience.is_over() {
+            return Err(Refusal::Cut);
+        }
+        VirtioHeader::of(frame).map(VirtioHeader::to_bytes).ok_or(Refusal::Cut)
     }
 
     /// Sends a super-frame, whole or not at all, and says how many bytes. What is on the TX ring must
     /// have left.
-    pub(crate) fn send(&mut self, frame: &SuperFrame<'_>) -> Result<usize, Refusal> {
-        let head = VirtioHeader::of(frame).ok_or(Refusal::Cut)?.to_bytes();
+    pub(crate) fn send(&mut self, head: Head, frame: &SuperFrame<'_>) -> Result<usize, Refusal> {
         let mut slices = [IoSlice::new(&[]); SUPER_SLICES_MAX + 2];
         let count = frame.payload.len() + 2;
         let used = slices.get_mut(..count).ok_or(Refusal::Cut)?;
@@ -177,7 +183,7 @@ impl VirtioHeader {
         })
     }
 
-    fn to_bytes(self) -> [u8; sys::VIRTIO_NET_HDR_BYTES] {
+    fn to_bytes(self) -> Head {
         let Self { gso_type, hdr_len, gso_size, csum_start } = self;
         let mut bytes = [0; _];
         bytes[0] = sys::VIRTIO_NET_HDR_F_NEEDS_CSUM;

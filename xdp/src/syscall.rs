@@ -3,8 +3,6 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::io::Errno;
-
 use crate::sys;
 
 /// In the form that addresses have.
@@ -14,37 +12,16 @@ const _: () = assert!(AF_PACKET as libc::c_int == libc::AF_PACKET);
 /// Raises what one `sendto` moves in copy mode. The TX ring must exist; `descriptors` is from 32
 /// to its length.
 pub(crate) fn set_tx_budget(socket: BorrowedFd<'_>, descriptors: u32) -> io::Result<()> {
-    // SAFETY: the pointer is to a live u32 of the length given; the kernel only reads it.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_XDP,
-            sys::XDP_MAX_TX_SKB_BUDGET,
-            (&raw const descriptors).cast(),
-            socklen::<u32>(),
-        )
-    };
-    check(result)
+    set_option(socket, (libc::SOL_XDP, sys::XDP_MAX_TX_SKB_BUDGET), descriptors)
 }
 
 /// Turns on an option of an AF_PACKET socket.
-pub(crate) fn set_packet_option(socket: BorrowedFd<'_>, option: libc::c_int) -> Result<(), Errno> {
-    let on: libc::c_int = 1;
-    // SAFETY: the pointer is to a live int of the length given; the kernel only reads it.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_PACKET,
-            option,
-            (&raw const on).cast(),
-            socklen::<libc::c_int>(),
-        )
-    };
-    check(result).map_err(errno)
+pub(crate) fn set_packet_option(socket: BorrowedFd<'_>, option: libc::c_int) -> io::Result<()> {
+    set_option(socket, (libc::SOL_PACKET, option), 1)
 }
 
 /// Binds an AF_PACKET socket to an interface, for sending alone.
-pub(crate) fn bind_packet(socket: BorrowedFd<'_>, interface: u32) -> Result<(), Errno> {
+pub(crate) fn bind_packet(socket: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
     let address = libc::sockaddr_ll {
         sll_family: AF_PACKET,
         sll_protocol: 0,
@@ -58,7 +35,7 @@ pub(crate) fn bind_packet(socket: BorrowedFd<'_>, interface: u32) -> Result<(), 
     let result = unsafe {
         libc::bind(socket.as_raw_fd(), (&raw const address).cast(), socklen::<libc::sockaddr_ll>())
     };
-    check(result).map_err(errno)
+    check(result)
 }
 
 /// The MTU of an interface.
@@ -159,12 +136,27 @@ unsafe fn ethtool(socket: BorrowedFd<'_>, name: &Name, data: *mut libc::c_char) 
     check(result)
 }
 
-fn check(result: libc::c_int) -> io::Result<()> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+/// Sets a socket option of one word, named by its level and its number.
+fn set_option(
+    socket: BorrowedFd<'_>,
+    (level, option): (libc::c_int, libc::c_int),
+    value: u32,
+) -> io::Result<()> {
+    // SAFETY: the pointer is to a live u32 of the length given; the kernel only reads it.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const value).cast(),
+            socklen::<u32>(),
+        )
+    };
+    check(result)
 }
 
-fn errno(error: io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
+fn check(result: libc::c_int) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 fn socklen<T>() -> libc::socklen_t {

@@ -15,25 +15,17 @@ const SUPER_SEGMENTS_MIN: usize = 4;
 /// All headers of a train: Ethernet with a tag, IPv6, and TCP with all options.
 const HEADERS_BYTES_MAX: usize = 18 + 40 + 60;
 
-/// Trains by the way they left, or the first part of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TrainCounts {
-    /// As frames on the ring.
-    pub(crate) ring: u64,
-    /// As super-frames.
-    pub(crate) super_frame: u64,
-}
-
 /// The engine's way to the wire.
 pub(crate) struct QueueLink<'a> {
     queue: &'a mut Queue,
-    counts: &'a mut TrainCounts,
+    /// Trains that have left by the ring. The others the queue counts itself.
+    by_ring: &'a mut u64,
 }
 
 impl<'a> QueueLink<'a> {
-    /// A link over `queue`, which counts in `counts`.
-    pub(crate) fn new(queue: &'a mut Queue, counts: &'a mut TrainCounts) -> Self {
-        Self { queue, counts }
+    /// A link over `queue`, which counts the trains that leave by the ring in `by_ring`.
+    pub(crate) fn new(queue: &'a mut Queue, by_ring: &'a mut u64) -> Self {
+        Self { queue, by_ring }
     }
 
     /// Whether the train should leave as one: long ones do, and what has to stay behind such a one.
@@ -88,7 +80,6 @@ impl Link for QueueLink<'_> {
             match self.transmit_super(train) {
                 Ok(()) => {
                     train.took(SUPER);
-                    self.counts.super_frame += 1;
                     return train.segments();
                 }
                 Err(Refusal::Busy) => return 0,
@@ -97,7 +88,7 @@ impl Link for QueueLink<'_> {
         }
         train.took(RING);
         let segments = self.transmit_frames(train);
-        self.counts.ring += u64::from(segments > 0);
+        *self.by_ring += u64::from(segments > 0);
         segments
     }
 }

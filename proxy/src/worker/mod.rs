@@ -26,7 +26,7 @@ use weir_io::{RingError, Watch};
 use xdp::Queue;
 
 use self::control::Drained;
-use self::link::{QueueLink, TrainCounts};
+use self::link::QueueLink;
 use self::publish::Pace;
 use self::sessions::{Entry, Queued, Sessions};
 use self::types::Completion;
@@ -80,8 +80,8 @@ pub(crate) struct Worker {
     pace: Pace,
     /// Gives idle memory back.
     upkeep: Upkeep,
-    /// How trains have left.
-    trains: TrainCounts,
+    /// Trains that have left by the ring.
+    trains_by_ring: u64,
     /// What the last transmit came to.
     transmitted: Transmitted,
     /// Whether the link took frames at the last flush.
@@ -121,7 +121,7 @@ impl Worker {
             worked_at: context.now,
             pace: Pace::default(),
             upkeep: Upkeep::default(),
-            trains: TrainCounts::default(),
+            trains_by_ring: 0,
             transmitted: Transmitted::Done,
             flushed: Flushed::Done,
             context,
@@ -349,9 +349,9 @@ impl Worker {
     }
 
     fn transmit(&mut self) {
-        let Self { context, queue, trains, .. } = self;
+        let Self { context, queue, trains_by_ring, .. } = self;
         let now = context.now;
-        let mut link = QueueLink::new(queue, trains);
+        let mut link = QueueLink::new(queue, trains_by_ring);
         let transmitted = context.isolate(|it| it.engine.poll_transmit(now, &mut link));
         // Others may be due behind the connection that a panic ended.
         self.transmitted = transmitted.unwrap_or(Transmitted::LinkFull);

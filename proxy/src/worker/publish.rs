@@ -14,7 +14,6 @@ use netstack::{DropReason, Instant, Span};
 use weir_io::{BufferCounts, Class, OperationCounts};
 
 use super::Worker;
-use super::link::TrainCounts;
 use crate::catalogue::{DIRECTION_IN, DIRECTION_OUT, Families};
 
 /// The longest that the metrics lag behind, and the least between two copies.
@@ -165,8 +164,9 @@ impl Worker {
             let used = i64::from(self.queue.mode() == mode);
             shard.set(families.xdp.mode.at(&[queue, position]), used);
         }
-        let TrainCounts { ring, super_frame } = self.trains;
-        for (position, count) in [ring, super_frame].into_iter().enumerate() {
+        for (position, count) in
+            [self.trains_by_ring, counters.tx_super_frames].into_iter().enumerate()
+        {
             raise(shard, families.xdp.trains.at(&[position]), count);
         }
         raise(shard, families.xdp.super_frames_refused.only(), counters.tx_super_refused);

@@ -14,6 +14,14 @@ mod report;
 mod run;
 mod scenario;
 mod schedule;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the border is fixed before there is something on either side"
+)]
+mod seconds;
+#[cfg_attr(not(test), expect(dead_code, reason = "as `seconds`"))]
+mod tick;
 
 use std::process::ExitCode;
 

@@ -11,14 +11,17 @@ mod compare;
 mod http;
 mod record;
 mod report;
+#[cfg_attr(not(test), expect(dead_code, reason = "the generator will fill it"))]
+#[expect(unused_imports, reason = "the generator will fill it")]
+mod results;
 mod run;
 mod scenario;
 mod schedule;
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "the border is fixed before there is something on either side"
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the border is fixed before there is a generator behind it")
 )]
+#[expect(unused_imports, reason = "as above")]
 mod seconds;
 #[cfg_attr(not(test), expect(dead_code, reason = "as `seconds`"))]
 mod tick;
@@ -44,6 +47,8 @@ enum Verb {
     /// Loads one HTTPS address.
     #[command(after_help = RUN_EXAMPLE)]
     Run(scenario::RunArguments),
+    /// Tells what a result file has: a summary, a table, HdrHistogram logs.
+    Report(results::ReportArguments),
     /// Measures weir beside nginx, in namespaces of its own; needs root.
     Compare(compare::CompareArguments),
 }
@@ -51,6 +56,7 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Verb::Run(arguments) => run_one(&arguments),
+        Verb::Report(arguments) => results::report(&arguments).map_err(|error| error.to_string()),
         Verb::Compare(arguments) => compare::compare(&arguments).map_err(|error| error.to_string()),
     };
     match done {

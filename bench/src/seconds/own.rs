@@ -43,6 +43,15 @@ pub(crate) enum Limit {
 }
 
 impl Limit {
+    /// Its name in reports, as in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Lateness => "lateness",
+            Self::RingDrops => "ring_drops",
+        }
+    }
+
     /// What to tell about it.
     pub(crate) fn text(self) -> &'static str {
         match self {

@@ -16,6 +16,7 @@ mod idle;
 mod keep_alive;
 mod link;
 mod metrics;
+mod names;
 mod oldest_kernel;
 mod openssl;
 mod panic;

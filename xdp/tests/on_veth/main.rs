@@ -5,6 +5,7 @@ mod errors;
 mod facts;
 mod filter;
 mod frames;
+mod huge_pages;
 mod jumbo;
 mod lifecycle;
 mod link;

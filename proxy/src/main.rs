@@ -1,5 +1,7 @@
 //! A TLS-terminating reverse proxy for many virtual hosts on its own userspace TCP stack.
 
+#![forbid(unsafe_code)]
+
 mod admin;
 mod backend;
 mod capabilities;

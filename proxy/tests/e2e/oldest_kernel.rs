@@ -44,8 +44,9 @@ fn newer_features_are_hidden() {
     let (name, version) = OLDEST_KERNEL;
     let (status, said) = site.try_weir(&["env", &format!("{name}={version}")], &["doctor"]);
     assert_eq!(status.code(), Some(0), "all that is hidden has a fallback:\n{said}");
+    let lines: Vec<&str> = said.lines().collect();
     let features: Vec<_> =
-        said.lines().filter_map(|line| line.split_once(", since Linux ")).collect();
+        lines.iter().filter_map(|line| line.split_once(", since Linux ")).collect();
     let (newer, older): (Vec<_>, Vec<_>) =
         features.into_iter().partition(|(_, since)| parse(since) > parse(version));
     let is_of = |part: &str| newer.iter().any(|(what, _)| what.contains(part));
@@ -56,6 +57,15 @@ fn newer_features_are_hidden() {
     }
     for (what, since) in older {
         assert!(what.ends_with("  there"), "{what}, {since}");
+    }
+    // What weir does instead stands below each.
+    for pair in lines.windows(2) {
+        let &[feature, below] = pair else { continue };
+        if feature.contains("hidden by WEIR_KERNEL_MAX") {
+            assert!(feature.starts_with("fallback"), "{feature}");
+            let instead = below.trim_start().strip_prefix("-> ").unwrap_or_default();
+            assert!(instead.len() > 10, "{feature}\n{below}");
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod publish;
 mod rows;
 mod sessions;
 mod setup;
+mod stages;
 pub(crate) mod types;
 mod upkeep;
 
@@ -29,6 +30,7 @@ use self::control::Drained;
 use self::link::QueueLink;
 use self::publish::Pace;
 use self::sessions::{Entry, Queued, Sessions};
+use self::stages::Stages;
 use self::types::Completion;
 use self::upkeep::Upkeep;
 use crate::clock::Clock;
@@ -42,6 +44,7 @@ use crate::tally::Limit;
 pub(crate) use self::context::{Context, NoBuffer};
 pub(crate) use self::control::{Control, Place};
 pub(crate) use self::setup::{Plan, Ready, Start, StartError, run};
+pub(crate) use self::stages::Stage;
 
 /// Frames taken from the ring in one turn.
 const RECEIVE_BATCH: usize = 256;
@@ -78,6 +81,8 @@ pub(crate) struct Worker {
     worked_at: Instant,
     /// When the rooms' counters are copied to the metrics.
     pace: Pace,
+    /// Where the time goes.
+    stages: Stages,
     /// Gives idle memory back.
     upkeep: Upkeep,
     /// Trains that have left by the ring.
@@ -120,6 +125,7 @@ impl Worker {
             negotiating: VecDeque::new(),
             worked_at: context.now,
             pace: Pace::default(),
+            stages: Stages::new(quanta::Clock::new()),
             upkeep: Upkeep::default(),
             trains_by_ring: 0,
             transmitted: Transmitted::Done,
@@ -150,23 +156,38 @@ impl Worker {
             }
             let wait = self.wait(turn);
             let wait = self.publish_if_due(wait);
+            self.stages.lap(Stage::Upkeep);
             self.context.ring.turn(wait)?;
+            if wait == Some(Duration::ZERO) {
+                self.stages.lap(Stage::Kernel);
+            } else {
+                self.stages.pause();
+            }
+            self.stages.end(turn);
         }
     }
 
     fn turn(&mut self) -> Turn {
         let mut worked = self.receive() > 0;
+        self.stages.lap(Stage::Receive);
         worked |= self.take_strays() > 0;
+        self.stages.lap(Stage::Strays);
         worked |= self.take_events() > 0;
+        self.stages.lap(Stage::Sessions);
         worked |= self.negotiate() > 0;
+        self.stages.lap(Stage::Handshakes);
         worked |= self.take_completions() > 0;
+        self.stages.lap(Stage::Backends);
         worked |= self.fire_timers() > 0;
+        self.stages.lap(Stage::Timers);
         if worked || self.context.holds_up() {
             self.resume_held_up();
             // Sessions may have ended connections, or freed windows.
             self.take_events();
+            self.stages.lap(Stage::Sessions);
         }
         self.transmit();
+        self.stages.lap(Stage::Transmit);
         self.handover.wake();
         self.upkeep.look(self.context.now, self.context.ring.pool());
         if worked { Turn::Worked } else { Turn::Idle }

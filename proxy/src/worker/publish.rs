@@ -96,6 +96,16 @@ impl Worker {
         self.publish_xdp();
         self.publish_held();
         self.publish_memory();
+        self.publish_stages();
+    }
+
+    fn publish_stages(&self) {
+        let (families, shard) = self.context.tally.cells();
+        for (position, duration) in self.stages.durations().enumerate() {
+            let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+            raise(shard, families.worker.busy.at(&[position]), nanos);
+        }
+        raise(shard, families.worker.loops.only(), self.stages.turns());
     }
 
     fn publish_tcp(&self) {

@@ -22,7 +22,7 @@ print(sum(len(family.samples) for family in parse(sys.stdin.read())))
 ";
 
 /// Families that are there from the start.
-const FAMILIES: [&str; 52] = [
+const FAMILIES: [&str; 54] = [
     "weir_build_info",
     "weir_up_seconds",
     "weir_process_cpu_seconds_total",
@@ -75,7 +75,13 @@ const FAMILIES: [&str; 52] = [
     "weir_vhost_bytes_total",
     "weir_vhost_handshakes_total",
     "weir_connection_panics_total",
+    "weir_worker_busy_seconds_total",
+    "weir_worker_loops_total",
 ];
+
+/// Parts of a worker's loop in which a request spends some time.
+const STAGES: [&str; 7] =
+    ["receive", "sessions", "handshakes", "backends", "transmit", "upkeep", "kernel"];
 
 const STATES: [&str; 11] = [
     "closed",
@@ -134,6 +140,26 @@ fn every_family_and_state_is_there_before_any_traffic() {
     for family in counted {
         assert_eq!(edge.metric(family), 0.0, "{family} in\n{metrics}");
     }
+}
+
+#[test]
+fn the_time_of_a_worker_is_that_of_its_stages() {
+    let edge = Edge::start(&Plan::default());
+    let _server = nginx(&edge.host, &[HELLO]);
+    let stage = |name: &str| {
+        edge.metric(&format!("weir_worker_busy_seconds_total{{worker=\"0\",stage=\"{name}\"}}"))
+    };
+    for _ in 0..20 {
+        assert_eq!(edge.curl(&["https://www.example/"]).expect("curl"), "hello");
+    }
+    edge.wait_for_metrics("time in each stage", |_| STAGES.iter().all(|name| stage(name) > 0.0));
+    // A handshake takes the private key; nobody strayed, and timers had nothing to do.
+    assert!(stage("handshakes") > stage("strays") + stage("timers"), "{}", edge.metrics());
+    // A worker can't have been at work for longer than it has been there, nor than it had a core for.
+    let busy = edge.metric("weir_worker_busy_seconds_total");
+    let up = edge.metric("weir_up_seconds");
+    assert!(busy > 0.0 && busy < up, "{busy} s of {up} s");
+    assert!(edge.metric("weir_worker_loops_total") > 0.0);
 }
 
 #[test]

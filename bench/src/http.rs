@@ -60,6 +60,13 @@ pub(crate) fn parse_head(bytes: &[u8]) -> Result<Option<Head>, HeadError> {
     Ok(Some(Head { bytes: end + 4, status, length, then }))
 }
 
+impl Head {
+    /// May the connection be used again?
+    pub(crate) fn stays(&self) -> bool {
+        self.then == Then::Stay
+    }
+}
+
 fn status_of(line: &str) -> Option<u16> {
     let mut words = line.split(' ');
     words.next()?.strip_prefix("HTTP/1.")?;

@@ -1,14 +1,17 @@
 //! Load harness: TLS load on any HTTPS address, and honest latency figures.
 //!
-//! `run` loads one address over kernel sockets; `compare` measures weir beside nginx. What is loaded
-//! is in [`scenario`], when a request is due in [`schedule`], one peer in [`client`], what was
-//! measured in [`record`], how it is told in [`report`].
+//! `run` loads one address; `compare` measures weir beside nginx. What is loaded is in [`scenario`], which
+//! makes a [`plan`]; when an operation is due in [`schedule`]. A [`worker`] is a thread that carries out its
+//! share: it drives connections without I/O ([`client`]) over a [`transport`], and fills in what it measures
+//! ([`seconds`]); [`report`] tells it.
 
 #![forbid(unsafe_code)]
 
 mod client;
 mod compare;
 mod http;
+mod plan;
+mod random;
 mod record;
 mod report;
 #[cfg_attr(not(test), expect(dead_code, reason = "the generator will fill it"))]
@@ -17,14 +20,12 @@ mod results;
 mod run;
 mod scenario;
 mod schedule;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the border is fixed before there is a generator behind it")
-)]
-#[expect(unused_imports, reason = "as above")]
+#[cfg_attr(not(test), expect(dead_code, reason = "reports do not tell everything yet"))]
 mod seconds;
-#[cfg_attr(not(test), expect(dead_code, reason = "as `seconds`"))]
+mod target;
 mod tick;
+mod transport;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -38,9 +39,13 @@ struct Arguments {
     command: Verb,
 }
 
-const RUN_EXAMPLE: &str = "Example:
+const RUN_EXAMPLE: &str = "Examples:
   weir-bench run https://one.example/ --connect 192.0.2.1:443 --ca ca.pem \\
-      --connections 100 --duration 10s --mode keepalive --rate 5000";
+      --connections 1k --duration 10s --mode keepalive --rate 5k/s
+  weir-bench run https://one.example/ --connect 192.0.2.1:443 --ca ca.pem \\
+      --mode handshake --connections 50 --resume 0.5
+
+Not yet: HTTP/2, chunked answers, the PROXY header.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -69,8 +74,11 @@ fn main() -> ExitCode {
 }
 
 fn run_one(arguments: &scenario::RunArguments) -> Result<(), String> {
-    let scenario = scenario::Scenario::try_from(arguments).map_err(|error| error.to_string())?;
-    let report = run::run(&scenario);
+    let draft = scenario::Draft::from(arguments);
+    let scenario = scenario::Scenario::try_from(draft).map_err(|error| error.to_string())?;
+    let stop = run::stop_on_signal().map_err(|error| error.to_string())?;
+    let measured = run::run(&scenario, &stop).map_err(|error| error.to_string())?;
+    let report = report::Report::of(&scenario, &measured);
     if arguments.json {
         println!("{}", report.to_json());
     } else {

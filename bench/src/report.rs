@@ -7,8 +7,14 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
+use weir_tls::Version;
+
+use crate::client::Negotiated;
 use crate::record::Percentiles;
-use crate::scenario::Mode;
+use crate::run::Measured;
+use crate::scenario::{Mode, Scenario};
+use crate::schedule::Pace;
+use crate::seconds::{Cell, Limit, Second};
 
 /// How operations were timed.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -18,7 +24,7 @@ pub(crate) enum Loop {
     Closed,
     /// Operations were due at fixed times; latency counts from them.
     Open {
-        /// Operations a second.
+        /// Operations a second; the highest, where the rate changes.
         rate: u64,
     },
 }
@@ -29,6 +35,21 @@ pub(crate) struct TlsFacts {
     pub(crate) version: String,
     pub(crate) cipher_suite: String,
     pub(crate) group: String,
+}
+
+impl From<&Negotiated> for TlsFacts {
+    fn from(negotiated: &Negotiated) -> Self {
+        let version = match negotiated.version {
+            Version::Tls12 => "TLSv1_2",
+            Version::Tls13 => "TLSv1_3",
+        };
+        let group = negotiated.group.map(|group| format!("{group:?}"));
+        Self {
+            version: version.to_owned(),
+            cipher_suite: format!("{:?}", negotiated.cipher_suite),
+            group: group.unwrap_or_else(|| "unknown".to_owned()),
+        }
+    }
 }
 
 /// The machine that the load came from.
@@ -73,8 +94,17 @@ pub(crate) struct Report {
     pub(crate) connections: u64,
     /// Bytes of bodies in it.
     pub(crate) bytes: u64,
+    /// From the intended time to the end.
     pub(crate) latency_us: Percentiles,
+    /// From when it was sent to the end.
+    pub(crate) service_us: Percentiles,
     pub(crate) handshake_us: Percentiles,
+    /// How late the generator noticed that an operation was due.
+    pub(crate) lateness_us: Percentiles,
+    /// CPU time of its workers, by what they could have had: from 0 to 1.
+    pub(crate) generator_cpu: f64,
+    /// Why the generator, and not the server, set the pace; nothing, if it did not.
+    pub(crate) generator_limits: Vec<Limit>,
     /// Failed operations by reason; reasons that did not occur are left out.
     pub(crate) failures: BTreeMap<String, u64>,
     /// The first failure in words, measured or not.
@@ -88,6 +118,56 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// What `measured` says of `scenario`: of its measured phases.
+    pub(crate) fn of(scenario: &Scenario, measured: &Measured) -> Self {
+        let plan = &scenario.plan;
+        let mut all = Second::default();
+        measured.seconds.iter().for_each(|second| all.merge(second));
+        let mut sum = Cell::default();
+        let mut reconnects = 0;
+        for (place, cell) in &all.cells {
+            reconnects += cell.reconnects;
+            if scenario.phases.get(usize::from(place.phase)).is_some_and(|phase| phase.measured) {
+                sum.merge(cell);
+            }
+        }
+        let rate = |pace| match pace {
+            Pace::Closed => 0.0,
+            Pace::Open { from, to } => f64::max(from, to),
+        };
+        let rate = plan.course.pieces.iter().map(|piece| rate(piece.pace)).fold(0.0, f64::max);
+        let looped = if rate > 0.0 { Loop::Open { rate: rounded(rate) } } else { Loop::Closed };
+        let lengths =
+            scenario.phases.iter().filter(|phase| phase.measured).map(|phase| phase.length);
+        Self {
+            url: scenario.url.clone(),
+            address: plan.address.to_string(),
+            mode: scenario.mode,
+            looped,
+            connections_at_once: plan.connections,
+            seconds: lengths.map(|length| length.as_secs_f64()).sum(),
+            operations: sum.done,
+            connections: sum.handshakes.values().sum(),
+            bytes: sum.bytes_received,
+            latency_us: Percentiles::of(&sum.response),
+            service_us: Percentiles::of(&sum.service),
+            handshake_us: Percentiles::of(&sum.handshake),
+            lateness_us: Percentiles::of(&all.own.lateness),
+            generator_cpu: all.own.cpu_share(),
+            generator_limits: all.own.limits(),
+            failures: sum
+                .failures
+                .iter()
+                .map(|(reason, count)| (reason.name().to_owned(), count))
+                .collect(),
+            first_failure: measured.first_failure.clone(),
+            not_begun: sum.due.saturating_sub(sum.begun),
+            reconnects,
+            tls: measured.tls.clone(),
+            machine: Machine::of_this(),
+        }
+    }
+
     /// Failed operations, whatever the reason.
     pub(crate) fn failed(&self) -> u64 {
         self.failures.values().sum()
@@ -105,10 +185,7 @@ impl Report {
 
     /// Has anything been measured? A part of a large answer is something.
     pub(crate) fn has_succeeded(&self) -> bool {
-        match self.mode {
-            Mode::Keepalive | Mode::Connect => self.operations > 0,
-            Mode::Bulk => self.bytes > 0,
-        }
+        self.operations > 0 || self.bytes > 0
     }
 
     /// One JSON object.
@@ -117,11 +194,16 @@ impl Report {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "a rate is at most 10 million a second")]
+fn rounded(rate: f64) -> u64 {
+    rate.round() as u64
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "target       {} at {}", self.url, self.address)?;
         let TlsFacts { version, cipher_suite, group } = &self.tls;
-        writeln!(f, "TLS          {version} {cipher_suite} {group}, every handshake full")?;
+        writeln!(f, "TLS          {version} {cipher_suite} {group}")?;
         let Machine { kernel, processor, cores } = &self.machine;
         writeln!(f, "machine      {cores} cores of {processor}, kernel {kernel}")?;
         let (at_once, seconds) = (self.connections_at_once, self.seconds);
@@ -147,6 +229,9 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "bytes        {} ({:.3} Gb/s)", self.bytes, self.gigabits_per_second())?;
         write_percentiles(f, "latency", &self.latency_us)?;
+        if self.service_us != self.latency_us {
+            write_percentiles(f, "service", &self.service_us)?;
+        }
         if self.handshake_us.count > 0 {
             write_percentiles(f, "handshake", &self.handshake_us)?;
         }
@@ -156,6 +241,15 @@ impl fmt::Display for Report {
                 "not begun    {}: more was due than the connections could take",
                 self.not_begun
             )?;
+        }
+        let cpu = self.generator_cpu * 100.0;
+        writeln!(
+            f,
+            "generator    {cpu:.0} % of its cores, p99 {:.0} us late",
+            self.lateness_us.p99
+        )?;
+        for limit in &self.generator_limits {
+            writeln!(f, "             IT WAS THE BOTTLENECK: {}", limit.text())?;
         }
         if self.failures.is_empty() {
             return writeln!(f, "failures     none");

@@ -1,224 +1,191 @@
-//! One run: a thread for each connection, and one that tells how it goes.
+//! One run: a thread for each worker, and one that collects their seconds and tells how it goes.
 
-use std::num::NonZeroU64;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Barrier, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use crate::client::{Connection, Failed, Failure};
-use crate::record::Record;
-use crate::report::{Loop, Machine, Report, TlsFacts};
-use crate::scenario::{Mode, Scenario};
-use crate::schedule::{Schedule, Turn};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Pause of a connection after a failure in a closed loop: a server that refuses is not to be
-/// flooded, and the failures counted are not to be a measure of how fast one can fail.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(10);
+use crate::client::{Failed, Negotiated};
+use crate::plan::Plan;
+use crate::report::TlsFacts;
+use crate::scenario::{Phase, Scenario, TransportKind};
+use crate::seconds::Second;
+use crate::tick::Tick;
+use crate::transport::TransportError;
+use crate::transport::kernel::{self, KernelTransport};
+use crate::worker::{Desk, Notes, Worker};
 
-/// Time between two lines of progress.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+/// Descriptors that a run needs beside one for each connection, closing ones among them.
+const DESCRIPTORS_MORE: u64 = 256;
 
-/// Stack of a connection's thread: buffers are on the heap.
-const STACK_BYTES: usize = 256 * 1024;
-
-/// What the threads share from the start on.
-#[derive(Debug)]
-struct Course {
-    schedule: Schedule,
-    record: Record,
+/// What a run found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Measured {
+    /// Every second of all workers together, in order.
+    pub(crate) seconds: Vec<Second>,
+    /// What was negotiated first.
+    pub(crate) tls: TlsFacts,
+    /// The first failure in words.
+    pub(crate) first_failure: Option<String>,
 }
 
-#[derive(Debug)]
-struct Shared<'a> {
-    scenario: &'a Scenario,
-    /// Everybody has connected (or failed to): the clock may start.
-    connected: Barrier,
-    /// The course is set.
-    started: Barrier,
-    course: OnceLock<Course>,
-    facts: OnceLock<TlsFacts>,
-    /// The first failure in words, for whoever has to find out.
-    first_failure: OnceLock<String>,
-    /// The length that all bodies must have: the first one's, if the scenario names none.
-    length: RwLock<Option<u64>>,
-    reconnects: AtomicU64,
-}
-
-/// Runs `scenario` to its end.
-pub(crate) fn run(scenario: &Scenario) -> Report {
-    let parties = scenario.connections as usize + 1;
-    let shared = Shared {
-        scenario,
-        connected: Barrier::new(parties),
-        started: Barrier::new(parties),
-        course: OnceLock::new(),
-        facts: OnceLock::new(),
-        first_failure: OnceLock::new(),
-        length: RwLock::new(scenario.length),
-        reconnects: AtomicU64::new(0),
-    };
+/// Runs `scenario` to its end, or until `stop`.
+pub(crate) fn run(scenario: &Scenario, stop: &AtomicBool) -> Result<Measured, TransportError> {
+    check_limits(scenario)?;
+    let plan = &scenario.plan;
+    let notes = Notebook::default();
+    let start =
+        Start { barrier: Barrier::new(plan.workers as usize), failed: AtomicBool::new(false) };
+    let (sender, seconds) = channel();
     thread::scope(|scope| {
-        for number in 0..scenario.connections as usize {
-            let shared = &shared;
-            thread::Builder::new()
-                .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, move || Peer { shared, number, connection: None }.work())
-                .expect("the system has threads for every connection");
+        let workers: Vec<_> = (0..plan.workers)
+            .map(|number| {
+                let (notes, start, sender) = (&notes, &start, sender.clone());
+                scope.spawn(move || work(scenario, number, (notes, start, stop), sender))
+            })
+            .collect();
+        drop(sender);
+        let seconds = collect(&seconds, scenario);
+        for worker in workers {
+            worker.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))?;
         }
-        shared.connected.wait();
-        let start = Instant::now();
-        let length = scenario.warmup + scenario.duration;
-        let rate = scenario.rate.and_then(NonZeroU64::new);
-        let course = shared.course.get_or_init(|| Course {
-            schedule: Schedule::new(start, length, rate),
-            record: Record::new(start + scenario.warmup, start + length),
-        });
-        shared.started.wait();
-        tell_progress(scenario, course, start, start + length);
+        let tls = notes.negotiated.get().map(TlsFacts::from).unwrap_or_default();
+        Ok(Measured { seconds, tls, first_failure: notes.first_failure.get().cloned() })
+    })
+}
+
+/// The workers' common start.
+struct Start {
+    barrier: Barrier,
+    /// One of them can't begin: then none does.
+    failed: AtomicBool,
+}
+
+/// The life of a worker's thread.
+fn work(
+    scenario: &Scenario,
+    number: u32,
+    (notes, start, stop): (&Notebook, &Start, &AtomicBool),
+    seconds: Sender<Second>,
+) -> Result<(), TransportError> {
+    let plan = &scenario.plan;
+    let made = scenario.tls.configs().map_err(|error| TransportError(error.to_string()));
+    let made = made.and_then(|tls| {
+        let desk = Desk { number, plan, tls, notes, seconds, stop };
+        let transport = match scenario.transport {
+            TransportKind::Kernel => KernelTransport::new(plan.connections_of(number))?,
+        };
+        let mut worker = Worker::new(desk, transport);
+        worker.open_first()?;
+        Ok(worker)
     });
-    let course = shared.course.get().expect("set above");
-    summarize(&shared, course)
+    if made.is_err() {
+        start.failed.store(true, Ordering::SeqCst);
+    }
+    start.barrier.wait();
+    let mut worker = made?;
+    if start.failed.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    worker.run()
 }
 
-fn summarize(shared: &Shared<'_>, course: &Course) -> Report {
-    let scenario = shared.scenario;
-    let record = &course.record;
-    let failures = Failure::ALL
-        .map(|failure| (failure.name().to_owned(), record.failures_so_far(failure)))
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .collect();
-    Report {
-        url: scenario.url.clone(),
-        address: scenario.address.to_string(),
-        mode: scenario.mode,
-        looped: scenario.rate.map_or(Loop::Closed, |rate| Loop::Open { rate }),
-        connections_at_once: scenario.connections,
-        seconds: scenario.duration.as_secs_f64(),
-        operations: record.operations_so_far(),
-        connections: record.connections_so_far(),
-        bytes: record.bytes_so_far(),
-        latency_us: record.latency(),
-        handshake_us: record.handshake(),
-        failures,
-        not_begun: course.schedule.not_begun(),
-        first_failure: shared.first_failure.get().cloned(),
-        reconnects: shared.reconnects.load(Ordering::Relaxed),
-        tls: shared.facts.get().cloned().unwrap_or_default(),
-        machine: Machine::of_this(),
+/// Adds up the workers' seconds until all have ended, and tells of each.
+fn collect(seconds: &Receiver<Second>, scenario: &Scenario) -> Vec<Second> {
+    let mut sums: BTreeMap<u32, (u32, Second)> = BTreeMap::new();
+    let end = scenario.plan.course.end();
+    while let Ok(second) = seconds.recv() {
+        let number = second.number;
+        let (count, sum) =
+            sums.entry(number).or_insert_with(|| (0, Second { number, ..Second::default() }));
+        *count += 1;
+        sum.merge(&second);
+        let whole = u64::from(number + 1) * 1_000_000_000;
+        if *count == scenario.plan.workers && Tick(whole) <= end {
+            tell(sum, &scenario.phases);
+        }
     }
+    sums.into_values().map(|(_, second)| second).collect()
 }
 
-/// One connection after the other, one operation after the other.
-struct Peer<'a> {
-    shared: &'a Shared<'a>,
-    number: usize,
-    connection: Option<Connection>,
+/// A line on the standard error.
+fn tell(second: &Second, phases: &[Phase]) {
+    let (mut operations, mut bytes, mut failures) = (0, 0, 0);
+    for cell in second.cells.values() {
+        operations += cell.done;
+        bytes += cell.bytes_received;
+        failures += cell.failures.total();
+    }
+    let phase =
+        second.cells.keys().next_back().and_then(|place| phases.get(usize::from(place.phase)));
+    eprintln!(
+        "{:4} s {}: {operations} operations, {} MB, {failures} failures; {} connections",
+        second.number + 1,
+        phase.map_or("nothing", |phase| phase.name.as_str()),
+        bytes / 1_000_000,
+        second.states.total(),
+    );
 }
 
-impl Peer<'_> {
-    fn work(mut self) {
-        let Shared { scenario, connected, started, course, .. } = self.shared;
-        if scenario.mode != Mode::Connect {
-            // Not measured; a failure shows again, and is counted, when the clock runs.
-            self.connection = Connection::open(scenario, Instant::now() + scenario.timeout).ok();
-        }
-        connected.wait();
-        started.wait();
-        let course = course.get().expect("set before the barrier opened");
-        loop {
-            let due = match course.schedule.next(Instant::now()) {
-                Turn::End => break,
-                Turn::Now => Instant::now(),
-                Turn::At(due) => {
-                    thread::sleep(due.saturating_duration_since(Instant::now()));
-                    due
-                }
-            };
-            match self.operate(&course.record) {
-                Ok(()) => course.record.operation(self.number, due, Instant::now()),
-                Err(Failed { reason, detail }) => {
-                    course.record.failure(reason, Instant::now());
-                    self.shared
-                        .first_failure
-                        .get_or_init(|| format!("{}: {detail}", reason.name()));
-                    self.connection = None;
-                    if scenario.rate.is_none() {
-                        thread::sleep(PAUSE_AFTER_FAILURE);
-                    }
-                }
-            }
-        }
-        if let Some(connection) = self.connection.take() {
-            connection.close();
+/// Whether this process may have so many connections.
+fn check_limits(scenario: &Scenario) -> Result<(), TransportError> {
+    let Plan { connections, workers, .. } = scenario.plan;
+    if connections.div_ceil(workers) > kernel::CONNECTIONS_MAX {
+        return Err(TransportError(format!(
+            "{connections} connections over kernel sockets are more than {} for each of {workers} workers",
+            kernel::CONNECTIONS_MAX
+        )));
+    }
+    let needed = u64::from(connections) + DESCRIPTORS_MORE;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    if maximum.is_none_or(|maximum| maximum >= needed) {
+        let raised = Rlimit { current: Some(needed), maximum };
+        return setrlimit(Resource::Nofile, raised)
+            .map_err(|error| TransportError(format!("limit of open files: {error}")));
+    }
+    Err(TransportError(format!(
+        "{connections} connections over kernel sockets need {needed} open files, and {} are allowed: ulimit -n",
+        maximum.unwrap_or_default()
+    )))
+}
+
+/// What workers write down once.
+#[derive(Debug, Default)]
+struct Notebook {
+    negotiated: OnceLock<Negotiated>,
+    first_failure: OnceLock<String>,
+}
+
+impl Notes for Notebook {
+    fn negotiated(&self, negotiated: &Negotiated) {
+        if self.negotiated.get().is_none() {
+            self.negotiated.get_or_init(|| negotiated.clone());
         }
     }
 
-    fn operate(&mut self, record: &Record) -> Result<(), Failed> {
-        let scenario = self.shared.scenario;
-        let begin = Instant::now();
-        let deadline = begin + scenario.timeout;
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let connection = Connection::open(scenario, deadline)?;
-                record.connection(self.number, begin, Instant::now());
-                connection
-            }
-        };
-        self.shared.facts.get_or_init(|| connection.facts());
-        let head =
-            connection.exchange(scenario, deadline, |count| record.bytes(count, Instant::now()))?;
-        self.check_length(head.length)?;
-        match scenario.mode {
-            Mode::Connect => connection.close(),
-            Mode::Keepalive | Mode::Bulk if head.stays() => self.connection = Some(connection),
-            Mode::Keepalive | Mode::Bulk => {
-                self.shared.reconnects.fetch_add(1, Ordering::Relaxed);
-                connection.close();
-            }
+    fn failed(&self, Failed { reason, detail }: &Failed) {
+        if self.first_failure.get().is_none() {
+            self.first_failure.get_or_init(|| match detail.as_str() {
+                "" => reason.name().to_owned(),
+                detail => format!("{}: {detail}", reason.name()),
+            });
         }
-        Ok(())
-    }
-
-    /// All answers have one length.
-    fn check_length(&self, length: u64) -> Result<(), Failed> {
-        let known = *self.shared.length.read().unwrap_or_else(PoisonError::into_inner);
-        let wanted = match known {
-            Some(wanted) => wanted,
-            None => {
-                let mut known = self.shared.length.write().unwrap_or_else(PoisonError::into_inner);
-                *known.get_or_insert(length)
-            }
-        };
-        if wanted == length {
-            return Ok(());
-        }
-        Err(Failed { reason: Failure::Length, detail: format!("{length} instead of {wanted}") })
     }
 }
 
-/// A line a second on the standard error.
-fn tell_progress(scenario: &Scenario, course: &Course, start: Instant, end: Instant) {
-    let measured_from = start + scenario.warmup;
-    let mut last = (0, 0);
-    let mut next = start + PROGRESS_INTERVAL;
-    while next <= end {
-        thread::sleep(next.saturating_duration_since(Instant::now()));
-        next += PROGRESS_INTERVAL;
-        let now = Instant::now();
-        let (operations, bytes) = (course.record.operations_so_far(), course.record.bytes_so_far());
-        let failures: u64 =
-            Failure::ALL.iter().map(|&failure| course.record.failures_so_far(failure)).sum();
-        let phase = if now < measured_from { "warm-up" } else { "measuring" };
-        eprintln!(
-            "{:4.0} s {phase}: {} operations, {} MB, {failures} failures in all",
-            (now - start).as_secs_f64(),
-            operations - last.0,
-            (bytes - last.1) / 1_000_000,
-        );
-        last = (operations, bytes);
+/// Ctrl-C asks for an orderly end; a second one ends at once.
+pub(crate) fn stop_on_signal() -> Result<Arc<AtomicBool>, TransportError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+            .map_err(|error| TransportError(format!("signals: {error}")))?;
     }
+    Ok(stop)
 }

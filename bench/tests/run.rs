@@ -126,8 +126,8 @@ fn answers_that_are_not_as_wanted_are_failures_by_reason() {
     let cases: [(&str, &[&str], &str); 4] = [
         ("https://one.example/missing", &[], "status"),
         ("https://one.example/", &["--length", "7"], "length"),
-        ("https://two.example/", &[], "handshake"),
-        ("https://one.example/", &["--connect", "[::1]:444"], "connect"),
+        ("https://two.example/", &[], "certificate"),
+        ("https://one.example/", &["--connect", "[::1]:444"], "refused"),
     ];
     for (url, more, reason) in cases {
         let output = if more.contains(&"--connect") {

@@ -84,11 +84,11 @@ impl Figures {
             measurements.iter().filter(|m| (m.subject, m.mode) == (subject, mode)).collect();
         let throughput = |m: &Measurement| match mode {
             Mode::Bulk => m.report.gigabits_per_second(),
-            Mode::Keepalive | Mode::Connect => m.report.operations_per_second(),
+            _ => m.report.operations_per_second(),
         };
         let per = |m: &Measurement, microseconds: f64| match mode {
             Mode::Bulk => microseconds / (m.report.bytes as f64 / 1e6),
-            Mode::Keepalive | Mode::Connect => microseconds / m.report.operations as f64,
+            _ => microseconds / m.report.operations as f64,
         };
         Some(Self {
             throughput: Spread::of(&rounds, throughput)?,
@@ -100,15 +100,15 @@ impl Figures {
 
     fn row(&self, subject: Subject, (mode, connections): (Mode, u32)) -> String {
         let work = match mode {
-            Mode::Keepalive => format!("requests of 1 KiB on {connections} kept connections"),
             Mode::Connect => {
                 format!("new connections, {connections} at once, a full handshake each")
             }
             Mode::Bulk => format!("answers of 16 MiB on {connections} connections"),
+            _ => format!("requests of 1 KiB on {connections} kept connections"),
         };
         let (rate, cost) = match mode {
             Mode::Bulk => ("Gb/s", "us/MB"),
-            Mode::Keepalive | Mode::Connect => ("/s", "us"),
+            _ => ("/s", "us"),
         };
         let Self { throughput, proxy, both, failed } = self;
         format!(

@@ -154,9 +154,9 @@ impl Topology {
         let this = env::current_exe()
             .map_err(|source| CompareError::File { path: PathBuf::from("this program"), source })?;
         let (path, mode) = match mode {
-            Mode::Keepalive => ("small", "keepalive"),
             Mode::Connect => ("small", "connect"),
             Mode::Bulk => ("bulk", "bulk"),
+            _ => ("small", "keepalive"),
         };
         let url = format!("https://{NAME}:{}/{path}", subject.port());
         let output = self.client.run(

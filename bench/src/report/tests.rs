@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::{Loop, Machine, Report, TlsFacts};
 use crate::record::Percentiles;
 use crate::scenario::Mode;
+use crate::seconds::Limit;
 
 pub(crate) fn report() -> Report {
     Report {
@@ -16,7 +17,11 @@ pub(crate) fn report() -> Report {
         connections: 10,
         bytes: 1_000_000_000,
         latency_us: Percentiles { count: 3000, p50: 100.0, ..Percentiles::default() },
+        service_us: Percentiles { count: 3000, p50: 100.0, ..Percentiles::default() },
         handshake_us: Percentiles::default(),
+        lateness_us: Percentiles::default(),
+        generator_cpu: 0.5,
+        generator_limits: Vec::new(),
         failures: BTreeMap::new(),
         first_failure: None,
         not_begun: 0,
@@ -52,4 +57,11 @@ fn text_tells_failures_and_what_was_not_begun() {
 fn json_is_read_back_as_it_was() {
     let parsed: Report = serde_json::from_str(&report().to_json()).expect("its own JSON");
     assert_eq!(parsed, report());
+}
+
+#[test]
+fn text_says_when_the_generator_was_the_bottleneck() {
+    assert!(!report().to_string().contains("BOTTLENECK"));
+    let slow = Report { generator_limits: vec![Limit::Cpu], ..report() }.to_string();
+    assert!(slow.contains("IT WAS THE BOTTLENECK: its workers used up their cores"), "{slow}");
 }

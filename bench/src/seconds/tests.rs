@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::own::Own;
 use super::{
-    Cell, ConnectionState, HandshakeKind, Latencies, Limit, Operation, Outcome, Own, OwnSample,
-    Place, Reason, Recorder, Second,
+    Cell, ConnectionState, HandshakeKind, Latencies, Limit, Operation, Outcome, OwnSample, Place,
+    Reason, Recorder, Second,
 };
 use crate::tick::Tick;
 

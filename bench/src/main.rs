@@ -52,20 +52,25 @@ enum Verb {
     /// Loads one HTTPS address.
     #[command(after_help = RUN_EXAMPLE)]
     Run(scenario::RunArguments),
-    /// Tells what a result file has: a summary, a table, HdrHistogram logs.
+    /// Tells what a result file has: an HTML page with plots, a summary, a table, HdrHistogram logs.
     Report(results::ReportArguments),
     /// Measures weir beside nginx, in namespaces of its own; needs root.
     Compare(compare::CompareArguments),
 }
 
 fn main() -> ExitCode {
+    let well = |()| ExitCode::SUCCESS;
     let done = match Arguments::parse().command {
-        Verb::Run(arguments) => run_one(&arguments),
-        Verb::Report(arguments) => results::report(&arguments).map_err(|error| error.to_string()),
-        Verb::Compare(arguments) => compare::compare(&arguments).map_err(|error| error.to_string()),
+        Verb::Run(arguments) => run_one(&arguments).map(well),
+        Verb::Report(arguments) => {
+            results::report(&arguments).map(well).map_err(|error| error.to_string())
+        }
+        Verb::Compare(arguments) => {
+            compare::compare(&arguments).map(well).map_err(|error| error.to_string())
+        }
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("weir-bench: {error}");
             ExitCode::FAILURE

@@ -2,7 +2,8 @@
 //!
 //! The generator's workers close [`Second`](crate::seconds::Second)s. [`Results`] are those and the
 //! [`Facts`] that they depend on. That is what a result file holds, and everything else is derived from
-//! it, at once or later: the summary, the table, HdrHistogram logs. `docs/bench-results.md` documents the
+//! it, at once or later: the summary, the table, HdrHistogram logs, the HTML report, the difference of two runs.
+//! `docs/bench-results.md` documents the
 //! file.
 //!
 //! Every one of these says so if the generator was the bottleneck: [`judgement`] decides that.
@@ -11,6 +12,7 @@ mod csv;
 mod facts;
 mod file;
 mod hdr_log;
+mod html;
 mod judgement;
 mod summary;
 mod text;
@@ -19,7 +21,7 @@ mod verbs;
 
 pub(crate) use facts::{Facts, Machine, PhaseFacts, Scenario, Tls};
 pub(crate) use file::Results;
-pub(crate) use verbs::{ReportArguments, report, write_csv, write_hdr_logs};
+pub(crate) use verbs::{ReportArguments, report, write_csv, write_hdr_logs, write_html};
 
 #[cfg(test)]
 mod tests;

@@ -9,13 +9,17 @@ use clap::Args;
 
 use super::file::Results;
 use super::hdr_log::{self, Time};
-use super::{csv, text};
+use super::html;
 
 /// Arguments of `weir-bench report`.
 #[derive(Args, Debug)]
 pub(crate) struct ReportArguments {
     /// A result file (`weir-bench run --output FILE`).
     results: PathBuf,
+    /// One HTML file with plots, which needs nothing else. Made if nothing else is asked for, with the
+    /// results' name.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// The summary on the standard output.
     #[arg(long)]
     text: bool,
@@ -31,21 +35,32 @@ pub(crate) struct ReportArguments {
 /// Writes what is asked for.
 pub(crate) fn report(arguments: &ReportArguments) -> Result<(), Box<dyn Error>> {
     let results = Results::load(&arguments.results)?;
-    if let Some(path) = &arguments.csv {
+    let ReportArguments { results: path, html, text, csv, hdr } = arguments;
+    let nothing_else = !text && csv.is_none() && hdr.is_none();
+    let beside = nothing_else.then(|| path.with_extension("html"));
+    if let Some(path) = html.as_ref().or(beside.as_ref()) {
+        write_html(&results, path)?;
+    }
+    if let Some(path) = csv {
         write_csv(&results, path)?;
     }
-    if let Some(prefix) = &arguments.hdr {
+    if let Some(prefix) = hdr {
         write_hdr_logs(&results, prefix)?;
     }
-    if arguments.text || (arguments.csv.is_none() && arguments.hdr.is_none()) {
-        print!("{}", text::render(&results));
+    if *text {
+        print!("{}", super::text::render(&results));
     }
     Ok(())
 }
 
+/// Writes the report.
+pub(crate) fn write_html(results: &Results, path: &Path) -> Result<(), Box<dyn Error>> {
+    write_file(path, |file| Ok(file.write_all(html::render(results).as_bytes())?))
+}
+
 /// Writes the table of seconds.
 pub(crate) fn write_csv(results: &Results, path: &Path) -> Result<(), Box<dyn Error>> {
-    write_file(path, |file| Ok(csv::write(results, file)?))
+    write_file(path, |file| Ok(super::csv::write(results, file)?))
 }
 
 /// Writes the three logs.

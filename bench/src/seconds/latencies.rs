@@ -47,8 +47,8 @@ impl Latencies {
         self.0.iter().map(|(value, count)| (Duration::from_nanos(*value), *count))
     }
 
-    /// Both lists are sorted, and so is their sum.
-    pub(super) fn merge(&mut self, other: &Self) {
+    /// Adds others. Both lists are sorted, and so is their sum.
+    pub(crate) fn merge(&mut self, other: &Self) {
         let mut sum = Vec::with_capacity(self.0.len().max(other.0.len()));
         let (mut mine, mut theirs) = (self.0.iter().peekable(), other.0.iter().peekable());
         while let (Some(&&(value, count)), Some(&&(other_value, other_count))) =

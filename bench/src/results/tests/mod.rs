@@ -56,6 +56,33 @@ pub(super) fn facts() -> Facts {
     }
 }
 
+/// Seeded randomness for tests.
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        // Xorshift, by G. Marsaglia.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// From 0 to 1, without the 1.
+    pub(super) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// Exponentially distributed with mean 1.
+    pub(super) fn exponential(&mut self) -> f64 {
+        -(1.0 - self.unit()).ln()
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).expect("below a usize")
+    }
+}
+
 pub(super) fn ms(count: u64) -> Tick {
     Tick(count * 1_000_000)
 }
@@ -104,8 +131,27 @@ pub(super) fn results() -> Results {
     Results::new(facts(), worker(0).into_iter().chain(worker(1)))
 }
 
+/// The same in a closed loop.
+pub(super) fn closed() -> Results {
+    let mut facts = facts();
+    for phase in &mut facts.scenario.phases {
+        phase.open_loop = false;
+        phase.pace = "closed loop".to_owned();
+    }
+    Results::new(facts, worker(0).into_iter().chain(worker(1)))
+}
+
+/// The user had enough before the first second was over, and nothing had come.
+pub(super) fn stopped_at_once() -> Results {
+    let mut facts = facts();
+    (facts.ended_s, facts.stopped, facts.tls) = (0.3, true, None);
+    let mut recorder = Recorder::new(Tick::START);
+    recorder.moved(None, Some(ConnectionState::Connecting));
+    Results::new(facts, [recorder.close(ms(300), OwnSample::default())])
+}
+
 /// The same, but a worker had no time left in two of its seconds.
-fn limited() -> Results {
+pub(super) fn limited() -> Results {
     let mut seconds: Vec<Second> = worker(0).into_iter().chain(worker(1)).collect();
     for second in seconds.iter_mut().take(5).skip(3) {
         second.own.cpu = second.own.span;

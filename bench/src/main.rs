@@ -20,7 +20,6 @@ mod results;
 mod run;
 mod scenario;
 mod schedule;
-#[cfg_attr(not(test), expect(dead_code, reason = "reports do not tell everything yet"))]
 mod seconds;
 mod target;
 mod tick;
@@ -54,6 +53,8 @@ enum Verb {
     Run(scenario::RunArguments),
     /// Tells what a result file has: an HTML page with plots, a summary, a table, HdrHistogram logs.
     Report(results::ReportArguments),
+    /// Holds two runs against each other: is B better than A, or worse, or can't one tell?
+    Diff(results::DiffArguments),
     /// Measures weir beside nginx, in namespaces of its own; needs root.
     Compare(compare::CompareArguments),
 }
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Verb::Report(arguments) => {
             results::report(&arguments).map(well).map_err(|error| error.to_string())
         }
+        Verb::Diff(arguments) => results::diff(&arguments).map_err(|error| error.to_string()),
         Verb::Compare(arguments) => {
             compare::compare(&arguments).map(well).map_err(|error| error.to_string())
         }

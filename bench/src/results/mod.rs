@@ -9,6 +9,7 @@
 //! Every one of these says so if the generator was the bottleneck: [`judgement`] decides that.
 
 mod csv;
+mod diff;
 mod facts;
 mod file;
 mod hdr_log;
@@ -19,6 +20,7 @@ mod text;
 mod units;
 mod verbs;
 
+pub(crate) use diff::{DiffArguments, diff};
 pub(crate) use facts::{Facts, Machine, PhaseFacts, Scenario, Tls};
 pub(crate) use file::Results;
 pub(crate) use verbs::{ReportArguments, report, write_csv, write_hdr_logs, write_html};

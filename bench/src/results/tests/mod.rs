@@ -1,3 +1,4 @@
+mod distributions;
 mod file;
 mod hdr_log;
 mod judgement;

@@ -62,6 +62,18 @@ pub(crate) struct AckEvent {
     pub(crate) snd_nxt: SeqNum,
     /// Whether the window was the limit.
     pub(crate) limited: CwndLimited,
+    /// What it says of the path.
+    pub(crate) repair: Repair,
+}
+
+/// Whether an acknowledgement answers the repair after a timeout. What it acknowledges then may have
+/// arrived long ago, and tells little of how much has left the network since. RFC 3465 §2.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repair {
+    /// No: what it acknowledges was in flight.
+    No,
+    /// Yes.
+    AfterTimeout,
 }
 
 /// What an acknowledgement says has arrived, in recovery or not, in order or not.
@@ -150,6 +162,9 @@ struct Prior {
 const CWND_MAX: u32 = 1 << 30;
 /// The threshold before the first loss. RFC 5681 §3.1: arbitrarily high.
 const SSTHRESH_INITIAL: u32 = u32::MAX;
+/// Segments by which one ACK may grow the window while what was in flight at a timeout is repaired: L.
+/// RFC 3465 §2.3.
+const ABC_LIMIT_IN_REPAIR: u32 = 1;
 /// So many halvings leave nothing of any window.
 const HALVINGS_MAX: u64 = 32;
 
@@ -504,7 +519,11 @@ impl Congestion {
         // was measured. RFC 9406 §4.3.
         let is_first = self.ssthresh == SSTHRESH_INITIAL;
         let phase = if is_first { self.hystart.on_ack(ack) } else { Phase::Fast };
-        let limit = self.mss.saturating_mul(hystart::ABC_LIMIT);
+        let segments = match ack.repair {
+            Repair::No => hystart::ABC_LIMIT,
+            Repair::AfterTimeout => ABC_LIMIT_IN_REPAIR,
+        };
+        let limit = self.mss.saturating_mul(segments);
         let mut growth = ack.acked_bytes.min(limit);
         if phase == Phase::Conservative {
             growth /= hystart::CSS_GROWTH_DIVISOR;

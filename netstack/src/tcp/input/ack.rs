@@ -6,7 +6,7 @@ use crate::engine::event::CloseReason;
 use crate::engine::payload::{Buffer, Frame};
 use crate::engine::reply::Reply;
 use crate::tcp::accecn::Carries;
-use crate::tcp::congestion::{AckEvent, CwndLimited, Delivered};
+use crate::tcp::congestion::{AckEvent, CwndLimited, Delivered, Repair};
 use crate::tcp::connection::{Env, Step, Tcb};
 use crate::tcp::ecn::Mark;
 use crate::tcp::recovery::{AckFacts, Decision, Entered, Progress, Spurious};
@@ -94,6 +94,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let mut facts = self.ack_facts(env, progress);
         facts.duplicate = duplicate;
         facts.spurious = self.undo_if_spurious(env, segment, &facts, &learned);
+        // The ACK that ends the repair is of it.
+        let repair =
+            if self.recovery.is_after_timeout() { Repair::AfterTimeout } else { Repair::No };
         let decision =
             self.recovery.on_ack(&facts, &learned, &mut self.scoreboard, &mut self.congestion);
         if progress == Progress::Advanced && self.recovery.may_test() {
@@ -126,6 +129,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 snd_una: self.send.snd_una,
                 snd_nxt: self.send.snd_nxt,
                 limited: self.was_limited(flight_before.max(self.flight_sent)),
+                repair,
             };
             self.congestion.on_ack(&event);
         }

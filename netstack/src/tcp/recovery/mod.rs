@@ -89,6 +89,11 @@ impl Recovery {
         }
     }
 
+    /// Whether what was in flight at a timeout is still being repaired.
+    pub(crate) const fn is_after_timeout(&self) -> bool {
+        matches!(self.phase, Phase::Timeout { .. })
+    }
+
     /// Whether an acknowledgment that brings no news means nothing here.
     #[inline]
     pub(crate) const fn is_quiet(&self) -> bool {

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::tcp::congestion::{AckEvent, Congestion, CongestionAlgorithm, CwndLimited};
+use crate::tcp::congestion::{AckEvent, Congestion, CongestionAlgorithm, CwndLimited, Repair};
+use crate::tcp::ecn::EcnBackoff;
 use crate::tcp::seq::SeqNum;
 use crate::time::{Instant, Span};
 
@@ -41,6 +42,7 @@ impl Sender {
                 snd_una: self.una,
                 snd_nxt: snd_nxt + ack * 2 * MSS,
                 limited: CwndLimited::Yes,
+                repair: Repair::No,
             });
         }
     }
@@ -123,6 +125,7 @@ fn an_unused_window_does_not_grow() {
                     snd_una: sender.una,
                     snd_nxt: sender.una,
                     limited: CwndLimited::No,
+                    repair: Repair::No,
                 });
             }
             assert_eq!(sender.congestion.cwnd_bytes(), before);
@@ -305,6 +308,7 @@ proptest! {
                         snd_una: SeqNum::from_wire(acked),
                         snd_nxt: SeqNum::from_wire(acked) + 1,
                         limited,
+                        repair: Repair::No,
                     });
                 }
                 Step::Loss { flight } => congestion.on_loss(flight),

@@ -2,7 +2,7 @@
 
 use super::congestion::{MSS, Sender};
 use super::host::{Host, Peer};
-use crate::tcp::congestion::{AckEvent, CongestionAlgorithm, CwndLimited};
+use crate::tcp::congestion::{AckEvent, CongestionAlgorithm, CwndLimited, Repair};
 use crate::tcp::seq::SeqNum;
 use crate::{Instant, Span};
 
@@ -170,6 +170,7 @@ fn the_curve_has_an_end_but_no_overflow() {
                 snd_una: SeqNum::from_wire(0),
                 snd_nxt: SeqNum::from_wire(1),
                 limited: CwndLimited::Yes,
+                repair: Repair::No,
             });
             let after = sender.congestion.cwnd_bytes();
             assert!(after >= before && after <= before + before / 2, "{before} {after}");

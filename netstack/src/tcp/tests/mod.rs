@@ -2,6 +2,7 @@
 
 mod assembler;
 mod bbr;
+mod byte_counting;
 mod congestion;
 mod cookie;
 mod cubic;

@@ -6,7 +6,9 @@ use std::vec;
 use super::congestion::MSS;
 use super::host::{Host, Peer, ROUND_TRIP};
 use super::recovery::report;
-use crate::tcp::congestion::{AckEvent, Congestion, CongestionAlgorithm, CwndLimited, Delivered};
+use crate::tcp::congestion::{
+    AckEvent, Congestion, CongestionAlgorithm, CwndLimited, Delivered, Repair,
+};
 use crate::tcp::delivery_rate::Transmission;
 use crate::tcp::ecn::EcnBackoff;
 use crate::tcp::seq::SeqNum;
@@ -75,6 +77,7 @@ impl Sender {
                 snd_una: SeqNum::ZERO,
                 snd_nxt: SeqNum::ZERO + left,
                 limited,
+                repair: Repair::No,
             });
         }
     }

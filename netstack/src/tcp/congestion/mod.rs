@@ -371,7 +371,8 @@ impl Congestion {
         match self.used_without_proof(flight_bytes) {
             Some(used) => self.reduce_to_used(used),
             None if reduced => {}
-            None => self.reduce(flight_bytes),
+            // What limited transmit sent beyond the window does not count. RFC 5681 §3.2, step 2.
+            None => _ = self.reduce(flight_bytes.min(self.cwnd)),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::tcp::accecn::Carries;
 use crate::tcp::congestion::{AckEvent, CwndLimited, Delivered, Repair};
 use crate::tcp::connection::{Env, Step, Tcb};
 use crate::tcp::ecn::Mark;
-use crate::tcp::recovery::{AckFacts, Decision, Entered, Progress, Spurious};
+use crate::tcp::recovery::{AckFacts, Decision, Entered, Progress, Reports, Spurious};
 use crate::tcp::rtt::RttSample;
 use crate::tcp::sack::Learned;
 use crate::tcp::segment::{Control, Options, Segment};
@@ -83,6 +83,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let flight_before = self.scoreboard.in_flight_bytes();
         let mut learned = Learned::default();
         let acked_bytes = self.send.snd_una.distance_to(ack);
+        let in_fast_recovery = !self.recovery.window_may_grow();
         if progress == Progress::Advanced {
             self.advance(env, ack, &mut learned);
         }
@@ -120,7 +121,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         });
         let news = News { ack, delivered_bytes: learned.delivered_bytes, flight };
         let echo = self.take_echo(env, segment, &news);
-        if progress == Progress::Advanced && self.recovery.window_may_grow() && echo == Mark::None {
+        // One that takes a recovery back has set the window already, RFC 4015 §3.4; so has one that ends
+        // fast recovery without SACK, RFC 6582 §6.
+        let is_set = facts.spurious == Spurious::Yes
+            || (in_fast_recovery && facts.reports == Reports::DuplicateAcks);
+        let may_grow = self.recovery.window_may_grow() && !is_set && echo == Mark::None;
+        if progress == Progress::Advanced && may_grow {
             let event = AckEvent {
                 now: env.now,
                 acked_bytes,

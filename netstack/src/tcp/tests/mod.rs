@@ -27,6 +27,7 @@ mod state;
 mod accecn;
 mod dsack;
 mod ecn;
+mod fast_retransmit;
 mod lanes;
 mod prediction;
 mod receive;

@@ -78,8 +78,10 @@ impl HyStart {
             self.current_round_min = Some(self.current_round_min.map_or(rtt, |min| min.min(rtt)));
             self.look_at_round();
         }
-        // A round ends when what was unsent at its start is acknowledged. RFC 9406 §4.2.
-        if self.window_end.is_none_or(|end| ack.snd_una.after_or_eq(end)) {
+        // A round ends when what was unsent at its start is acknowledged; the first one is the first
+        // flight. RFC 9406 §4.2.
+        let end = *self.window_end.get_or_insert(ack.snd_nxt);
+        if ack.snd_una.after_or_eq(end) {
             self.window_end = Some(ack.snd_nxt);
             self.last_round_min = self.current_round_min.take();
             self.samples = 0;

@@ -526,7 +526,7 @@ impl Congestion {
         };
         let limit = self.mss.saturating_mul(segments);
         let mut growth = ack.acked_bytes.min(limit);
-        if phase == Phase::Conservative {
+        if phase != Phase::Fast {
             growth /= hystart::CSS_GROWTH_DIVISOR;
         }
         // What an ACK brings beyond the threshold is left to congestion avoidance's next.

@@ -7,6 +7,7 @@ mod congestion;
 mod cookie;
 mod cubic;
 mod delivery_rate;
+mod hystart;
 mod invariants;
 mod isn;
 mod pacing;

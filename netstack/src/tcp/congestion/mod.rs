@@ -396,16 +396,18 @@ impl Congestion {
             return;
         }
         self.forget_use();
-        self.reduce(flight);
+        let mut reduced = self.reduce(flight);
         if backoff == EcnBackoff::Alternative {
             let tenths_of_2 = match self.algorithm {
                 Algorithm::Cubic(_) => 17,
                 Algorithm::Reno(_) | Algorithm::Bbr(_) => 16,
             };
             let gentle = u64::from(flight) * tenths_of_2 / 20;
-            self.ssthresh = self.ssthresh.max(u32::try_from(gentle).unwrap_or(u32::MAX));
+            reduced = reduced.max(u32::try_from(gentle).unwrap_or(u32::MAX));
+            self.ssthresh = self.ssthresh.max(reduced);
         }
-        self.cwnd = self.cwnd.min(self.ssthresh);
+        // The threshold has a floor of two segments, the window one of one. RFC 9438 §4.6.
+        self.cwnd = self.cwnd.min(reduced.max(self.mss));
     }
 
     /// Nothing is known any more of the use that the window is put to.
@@ -536,8 +538,9 @@ impl Congestion {
         }
     }
 
-    /// Brings the threshold down, by the algorithm's factor. RFC 9438 §4.6, RFC 5681 (4).
-    fn reduce(&mut self, flight_bytes: u32) {
+    /// Brings the threshold down, by the algorithm's factor, to two segments at least: what it would be
+    /// without this floor. RFC 9438 §4.6, RFC 5681 (4).
+    fn reduce(&mut self, flight_bytes: u32) -> u32 {
         let window = Window { cwnd: self.cwnd, mss: self.mss };
         let ssthresh = match &mut self.algorithm {
             Algorithm::Cubic(cubic) => cubic.on_loss(window, flight_bytes),
@@ -545,6 +548,7 @@ impl Congestion {
             Algorithm::Bbr(_) => self.ssthresh,
         };
         self.ssthresh = ssthresh.max(2 * self.mss);
+        ssthresh
     }
 
     /// Brings the threshold down to half of what was used of a window that is not validated. RFC 7661

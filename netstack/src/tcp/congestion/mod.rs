@@ -467,8 +467,11 @@ impl Congestion {
     pub(crate) fn on_undo(&mut self) {
         self.with_bbr(Bbr::on_undo);
         self.forget_use();
-        if let Some(prior) = self.prior.take() {
-            self.cwnd = self.cwnd.max(prior.cwnd);
+        // A window that has outgrown it meanwhile is the better one. §4.9.2.
+        if let Some(prior) = self.prior.take()
+            && self.cwnd <= prior.cwnd
+        {
+            self.cwnd = prior.cwnd;
             self.ssthresh = prior.ssthresh;
             self.algorithm = prior.algorithm;
         }

@@ -242,6 +242,33 @@ fn an_undo_brings_everything_back() {
 }
 
 #[test]
+fn an_undo_leaves_a_window_alone_that_has_outgrown_the_old_one() {
+    for algorithm in BOTH {
+        let mut sender = Sender::new(algorithm);
+        sender.rounds(3);
+        sender.congestion.on_loss(sender.congestion.cwnd_bytes());
+        let grown = 2 * sender.congestion.cwnd_bytes();
+        sender.congestion.set_cwnd(grown);
+        let threshold = sender.congestion.ssthresh_bytes();
+        sender.congestion.on_undo();
+        let after = (sender.congestion.cwnd_bytes(), sender.congestion.ssthresh_bytes());
+        assert_eq!(after, (grown, threshold));
+    }
+}
+
+#[test]
+fn marks_shrink_the_window_to_one_segment_and_the_threshold_to_two() {
+    for algorithm in BOTH {
+        let mut congestion = Congestion::new(algorithm, MSS);
+        for _ in 0..20 {
+            congestion.on_mark(congestion.cwnd_bytes(), EcnBackoff::AsLoss);
+            congestion.end_of_mark();
+        }
+        assert_eq!((congestion.cwnd_bytes(), congestion.ssthresh_bytes()), (MSS, 2 * MSS));
+    }
+}
+
+#[test]
 fn a_year_of_idleness_does_not_overflow() {
     for algorithm in BOTH {
         let mut sender = Sender::new(algorithm);

@@ -65,12 +65,12 @@ impl Recovery {
         let Phase::Timeout { end: recover, forward, .. } = &mut self.phase else {
             return Spurious::No;
         };
-        let silent = facts.reports == Reports::DuplicateAcks;
-        let repeats = silent && facts.progress == Progress::Duplicate;
+        let duplicate = facts.progress == Progress::Duplicate;
         match *forward {
             Forward::Off => Spurious::No,
             Forward::Repeated => {
-                if repeats {
+                // With SACK it says no more than what it reports.
+                if duplicate && facts.reports == Reports::DuplicateAcks {
                     *forward = Forward::Off;
                 }
                 Spurious::No
@@ -83,6 +83,7 @@ impl Recovery {
                 if original && !overtaken {
                     return Spurious::Yes;
                 }
+                let repeats = duplicate && learned.delivered_bytes == 0;
                 if overtaken || repeats || facts.progress == Progress::Advanced {
                     *forward = Forward::Off;
                     let most = TESTED_WINDOW_SEGMENTS * facts.path.mss;

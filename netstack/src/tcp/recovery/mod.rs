@@ -203,9 +203,17 @@ impl Recovery {
     ) {
         let SeqRange { start, end } = unacked;
         let forward = match (self.phase, test) {
-            (Phase::Open | Phase::Fast { .. }, Test::Try) => Forward::Repeated,
-            // RFC 5682 §2.1, step 1: not a timeout within the repair of another.
-            (Phase::Timeout { .. }, Test::Try) | (_, Test::Leave) => Forward::Off,
+            (Phase::Open, Test::Try) => Forward::Repeated,
+            // Again, and nothing was heard since: the test begins anew. RFC 5682 §2.1.
+            (Phase::Timeout { start: before, forward: Forward::Repeated, .. }, Test::Try)
+                if before == start =>
+            {
+                Forward::Repeated
+            }
+            // Not within the repair of something else: §2.1, step 1, §3.1.
+            (Phase::Fast { .. } | Phase::Timeout { .. }, Test::Try) | (_, Test::Leave) => {
+                Forward::Off
+            }
         };
         let first = match self.phase {
             Phase::Timeout { start: before, .. } if before == start => {

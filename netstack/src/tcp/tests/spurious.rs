@@ -75,13 +75,37 @@ fn a_report_of_what_was_sent_once_shows_a_spurious_timeout() {
 
 #[test]
 fn a_duplicate_in_answer_to_new_data_shows_that_the_timeout_was_needed() {
-    let (mut host, mut peer, id) = timed_out(SackPermitted::No);
-    acknowledge(&mut host, &mut peer, 1);
-    assert_eq!(acknowledge(&mut host, &mut peer, 0)[..1], [0]);
-    assert_eq!(host.engine.counters().recoveries_undone, 0);
-    assert!(cwnd(&host, id) <= 3 * 1_460);
-    // What is acknowledged now was sent again, and says nothing.
-    acknowledge(&mut host, &mut peer, 1);
+    for sack in [SackPermitted::No, SackPermitted::Yes] {
+        let (mut host, mut peer, id) = timed_out(sack);
+        acknowledge(&mut host, &mut peer, 1);
+        // Nothing else is in flight: room for it is made by a retransmission that is given up first.
+        let again = acknowledge(&mut host, &mut peer, 0);
+        assert!(again.is_empty() || again[0] == 0, "{sack:?}: {again:?}");
+        assert_eq!(host.engine.counters().recoveries_undone, 0);
+        assert!(cwnd(&host, id) <= 3 * 1_460);
+        // What is acknowledged now was sent again, and says nothing.
+        acknowledge(&mut host, &mut peer, 1);
+        assert_eq!(host.engine.counters().recoveries_undone, 0);
+    }
+}
+
+#[test]
+fn with_sack_a_duplicate_before_any_news_is_waited_out() {
+    let (mut host, mut peer, _) = timed_out(SackPermitted::Yes);
+    assert_eq!(acknowledge(&mut host, &mut peer, 0), []);
+    assert_eq!(acknowledge(&mut host, &mut peer, 1), [6, 7]);
+}
+
+#[test]
+fn a_part_of_what_was_sent_again_shows_nothing() {
+    let (mut host, mut peer, _) = timed_out(SackPermitted::No);
+    for part in [100, 1_360] {
+        host.now += Span::from_millis(5);
+        peer.ack += part;
+        host.receive(peer.frame(&[]));
+        host.segments();
+    }
+    assert_eq!(acknowledge(&mut host, &mut peer, 1).first(), Some(&1), "it is repaired as usual");
     assert_eq!(host.engine.counters().recoveries_undone, 0);
 }
 
@@ -114,11 +138,70 @@ fn without_new_data_a_timeout_is_repaired_as_usual() {
 
 #[test]
 fn a_timeout_within_the_repair_of_another_is_not_tested() {
-    let (mut host, mut peer, _) = timed_out(SackPermitted::No);
-    host.sleep(Span::from_secs(2));
-    assert!(host.engine.counters().retransmits_timeout > 1);
-    host.segments();
-    assert_eq!(acknowledge(&mut host, &mut peer, 1)[..1], [1]);
+    for sack in [SackPermitted::No, SackPermitted::Yes] {
+        let (mut host, mut peer, _) = timed_out(sack);
+        assert_eq!(acknowledge(&mut host, &mut peer, 1), [6, 7]);
+        host.sleep(Span::from_secs(2));
+        assert!(host.engine.counters().retransmits_timeout > 1);
+        host.segments();
+        assert_eq!(acknowledge(&mut host, &mut peer, 1)[..1], [1], "{sack:?}");
+    }
+}
+
+#[test]
+fn a_timeout_again_before_any_answer_is_tested_as_the_first() {
+    for sack in [SackPermitted::No, SackPermitted::Yes] {
+        let (mut host, mut peer, id) = timed_out(sack);
+        while host.engine.counters().retransmits_timeout < 2 {
+            host.sleep(Span::from_millis(10));
+            host.segments();
+        }
+        assert_eq!(acknowledge(&mut host, &mut peer, 1), [6, 7], "{sack:?}");
+        acknowledge(&mut host, &mut peer, 1);
+        assert_eq!(host.engine.counters().recoveries_undone, 1);
+        assert_eq!(cwnd(&host, id), 14_600);
+    }
+}
+
+#[test]
+fn a_timeout_within_fast_recovery_is_not_tested() {
+    let (mut host, mut peer, id) = in_flight(10, |_| {});
+    host.engine.send(host.now, id, std::vec![b'y'; 6 * 1_460]).expect("there is room");
+    report(&mut peer, 1, 4);
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.counters().recoveries, 1);
+    while host.engine.counters().retransmits_timeout == 0 {
+        host.sleep(Span::from_millis(10));
+        host.segments();
+    }
+    peer.sack = Default::default();
+    assert_eq!(acknowledge(&mut host, &mut peer, 4)[..1], [4], "what is lost, and nothing new");
+}
+
+#[test]
+fn an_echo_with_the_ack_of_everything_says_nothing_before_a_duplicate_is_reported() {
+    let (mut host, mut peer, id) = in_flight(4, |peer| {
+        peer.timestamps = Some(Timestamps { value: 1, echo: 0 });
+    });
+    let echo = peer.timestamps;
+    while host.engine.counters().retransmits_timeout == 0 {
+        host.sleep(Span::from_millis(10));
+        host.segments();
+    }
+    // All ACKs may have been lost but this one.
+    peer.timestamps = echo;
+    peer.ack += 4 * 1_448;
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.counters().recoveries_undone, 0);
+    assert!(cwnd(&host, id) < 14_480);
+    for first in [1, 4] {
+        let left = peer.ack - first * 1_448;
+        peer.sack.sack = Default::default();
+        peer.sack.sack.push(SackBlock { left, right: left + 1_448 });
+        host.receive(peer.frame(&[]));
+    }
+    assert_eq!(host.engine.counters().recoveries_undone, 1);
+    assert!(cwnd(&host, id) >= 14_480);
 }
 
 /// Ten segments of which the first `holes` were taken for lost and sent again; then all arrived.

@@ -57,7 +57,7 @@ impl Recovery {
         congestion: &mut Congestion,
     ) -> Spurious {
         let told = [
-            self.echo_tells(ts_echo),
+            self.echo_tells(facts, ts_echo),
             self.duplicates_tell(facts),
             self.order_tells(facts, learned, scoreboard, congestion),
         ];
@@ -79,11 +79,17 @@ impl Recovery {
 
     /// The first ACK of new data in a recovery echoes a timestamp from before the first
     /// retransmission: the original had arrived. Later ones tell of what else was sent again, and not
-    /// whether the recovery was needed. RFC 3522 §3.2.
-    fn echo_tells(&mut self, ts_echo: Option<u32>) -> Spurious {
+    /// whether the recovery was needed. One of all that was sent comes late, too, when the ACKs of a
+    /// whole window were lost: the D-SACK that follows tells then. RFC 3522 §3.2, step 5.
+    fn echo_tells(&mut self, facts: &AckFacts, ts_echo: Option<u32>) -> Spurious {
         let Some(echo) = ts_echo.filter(|_| self.is_active()) else { return Spurious::No };
+        let of_all = facts.snd_una.after_or_eq(facts.snd_nxt);
         match core::mem::replace(&mut self.echo, Echo::Over) {
-            Echo::Awaited(again) if is_before(echo, again) => Spurious::Yes,
+            Echo::Awaited(again)
+                if is_before(echo, again) && !of_all && facts.duplicate.is_none() =>
+            {
+                Spurious::Yes
+            }
             Echo::Unsent | Echo::Awaited(_) | Echo::Over => Spurious::No,
         }
     }

@@ -87,6 +87,10 @@ pub(crate) struct Learned {
     pub(crate) sacked_bytes: u32,
     /// The delivered segment that was sent last.
     pub(crate) delivery: Option<Delivery>,
+    /// The one of them that was sent last and was surely what arrived. RFC 8985 §6.2, step 2.
+    pub(crate) evidence: Option<Delivery>,
+    /// What was sent again after this may have been answered by the original.
+    pub(crate) doubtful_after: Option<Instant>,
     /// When the newest of the delivered segments that were sent once was sent.
     pub(crate) sample: Option<Instant>,
     /// A range below one that was reported before, sent once, has arrived after it.
@@ -508,6 +512,10 @@ impl Learned {
         self.delivered_bytes += range.len();
         let delivery = Delivery { sent_at, end: range.end, sent };
         self.delivery = Some(delivery.latest(self.delivery));
+        let doubtful = self.doubtful_after.is_some_and(|after| sent_at > after);
+        if sent != Sent::Again || !doubtful {
+            self.evidence = Some(delivery.latest(self.evidence));
+        }
         if sent != Sent::Again {
             self.original =
                 Some(self.original.map_or(range.start, |start| start.earliest(range.start)));

@@ -81,7 +81,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn take_ack(&mut self, env: &mut Env<'_, F>, segment: &Segment, ack: SeqNum) {
         let progress = self.progress_of(segment, ack);
         let flight_before = self.scoreboard.in_flight_bytes();
-        let mut learned = Learned::default();
+        // An answer to a retransmission that comes too soon answers the original.
+        let doubtful_after = self.rtt.min_rtt().map(|min| env.now - min);
+        let mut learned = Learned { doubtful_after, ..Learned::default() };
         let acked_bytes = self.send.snd_una.distance_to(ack);
         let in_fast_recovery = !self.recovery.window_may_grow();
         if progress == Progress::Advanced {

@@ -1,7 +1,7 @@
 //! What counts as lost: by time (RFC 8985), by three duplicate ACKs (RFC 5681).
 
 use super::{AckFacts, Phase, Progress, Recovery, Reports};
-use crate::tcp::sack::{Detected, Learned, LossDeadline, Reordered, Scoreboard, Sent};
+use crate::tcp::sack::{Detected, Learned, LossDeadline, Reordered, Scoreboard};
 use crate::tcp::seq::SeqNum;
 use crate::time::Span;
 
@@ -22,13 +22,8 @@ impl Recovery {
         if learned.reordered == Reordered::Yes {
             self.reordered = Reordered::Yes;
         }
-        let Some(delivery) = learned.delivery else { return };
-        let rtt = facts.now - delivery.sent_at;
-        // An answer to a retransmission that comes too soon answers the original.
-        if delivery.sent == Sent::Again && facts.path.min_rtt.is_some_and(|min| rtt < min) {
-            return;
-        }
-        self.rtt = rtt;
+        let Some(delivery) = learned.evidence else { return };
+        self.rtt = facts.now - delivery.sent_at;
         self.delivery = Some(delivery.latest(self.delivery));
     }
 

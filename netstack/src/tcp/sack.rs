@@ -404,6 +404,11 @@ impl Scoreboard {
         self.entries.front().map(|entry| entry.mark)
     }
 
+    /// When the first range was sent last.
+    pub(crate) fn first_sent_at(&self) -> Option<Instant> {
+        self.entries.front().map(|entry| entry.sent_at)
+    }
+
     /// Whether the first range was sent more than once.
     pub(crate) fn first_was_sent_again(&self) -> bool {
         self.entries.front().is_some_and(|entry| entry.sent == Sent::Again)

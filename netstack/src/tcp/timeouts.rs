@@ -153,14 +153,16 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             }
             return;
         }
-        self.stuck_since.get_or_insert(env.now);
+        let stuck_since = *self.stuck_since.get_or_insert(env.now);
         let rto = self.rtt.rto();
-        match self.probe_timeout() {
-            Some(pto) if pto < rto => {
-                self.timers.arm_repair(Repair::LossProbe, env.now + pto);
-            }
-            Some(_) | None => self.timers.arm_repair(Repair::Rto, env.now + rto),
-        }
+        let Some(pto) = self.probe_timeout() else {
+            self.timers.arm_repair(Repair::Rto, env.now + rto);
+            return;
+        };
+        // Data that follows does not move the time at which the timeout would come, and then the probe
+        // comes in its place.
+        let since = self.scoreboard.first_sent_at().map_or(stuck_since, |at| at.max(stuck_since));
+        self.timers.arm_repair(Repair::LossProbe, (env.now + pto).min(since + rto));
     }
 
     /// Arms the timer for the end of a reordering window.
@@ -172,7 +174,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn probe_timeout(&self) -> Option<Span> {
         let applicable = self.options.sack == SackPermitted::Yes
             && !self.recovery.is_active()
-            && !self.recovery.is_probing()
+            && self.recovery.may_probe()
             && self.scoreboard.sacked_bytes() == 0;
         let srtt = self.rtt.srtt().filter(|_| applicable)?;
         let single = self.scoreboard.in_flight_bytes() <= u32::from(self.mss);

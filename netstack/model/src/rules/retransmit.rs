@@ -71,15 +71,22 @@ impl Connection {
         if later && self.selective() && send.una.max > 1 {
             return Some(Rule::RackRepairs);
         }
-        let waited = court.at.saturating_sub(send.moved_at) + court.profile.slack;
-        if waited >= self.least_timeout(court) {
-            return Some(Rule::TimeoutRepeats);
-        }
         let idle = court.at.saturating_sub(send.last_at.max(send.moved_at)) + court.profile.slack;
         let srtt = self.view.and_then(|view| view.srtt).unwrap_or(Time::ZERO);
         let tail = send.max - start <= 1 + self.view.map_or(LONGEST, |view| view.mss);
         let begun = send.probed_at == Some(court.at);
-        (tail && self.selective() && (idle >= srtt || begun)).then_some(Rule::TailIsProbed)
+        let waited = court.at.saturating_sub(send.moved_at) + court.profile.slack;
+        let due = waited >= self.least_timeout(court);
+        let probe = tail && self.selective() && (idle >= srtt || begun || due);
+        // RFC 8985 §7.2: where the timeout would come first, a probe takes its place.
+        let first = send.probed_at.is_none_or(|at| at < send.moved_at || begun);
+        if probe && first && !reported {
+            return Some(Rule::TailIsProbed);
+        }
+        if due {
+            return Some(Rule::TimeoutRepeats);
+        }
+        probe.then_some(Rule::TailIsProbed)
     }
 
     /// The least retransmission timeout since the timer started.

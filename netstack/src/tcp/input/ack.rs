@@ -328,6 +328,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let flight = self.scoreboard.in_flight_bytes();
         let expected_per_round = (flight / (2 * u32::from(self.mss))).max(1);
         self.rtt.on_sample(env.now, RttSample { rtt, expected_per_round });
+        if self.recovery.awaits_sample() {
+            self.recovery.on_sample();
+        }
     }
 
     /// What repair wants to know of an acknowledgment.

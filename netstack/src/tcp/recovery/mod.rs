@@ -13,7 +13,7 @@ pub(crate) use forward::Test;
 use self::detection::Patience;
 use self::forward::Forward;
 use self::prr::Prr;
-use self::tail_probe::Probe;
+use self::tail_probe::{Measured, Probe};
 use self::undo::{Echo, Repeats};
 use super::cold::Rest;
 use super::congestion::Congestion;
@@ -38,6 +38,8 @@ pub(crate) struct Recovery {
     patience: Patience,
     /// The tail loss probe, until it is known what became of it.
     probe: Option<Probe>,
+    /// Whether a round trip was measured since the last one.
+    measured: Measured,
     /// What an echo can tell of this episode.
     echo: Echo,
     /// What this episode sent again, or the one that is just over.
@@ -65,6 +67,7 @@ impl Rest for Recovery {
         dup_acks: 0,
         patience: Patience { quarters: 1, recoveries: 0, round_end: None },
         probe: None,
+        measured: Measured::Yes,
         echo: Echo::Unsent,
         repeats: None,
     };
@@ -75,6 +78,7 @@ impl Rest for Recovery {
     fn is_at_rest(&self) -> bool {
         self.is_quiet()
             && self.reordered == Reordered::No
+            && self.measured == Measured::Yes
             && self.patience.quarters == 1
             && self.patience.recoveries == 0
     }
@@ -157,7 +161,7 @@ impl Recovery {
             self.enter(facts, flight, congestion);
             decision.entered = Entered::Yes;
         }
-        if self.probe_repaired(facts) {
+        if self.probe_repaired(facts, scoreboard) {
             self.forget_repeats(congestion);
             congestion.on_loss(before_loss + learned.delivered_bytes);
             congestion.on_recovered();

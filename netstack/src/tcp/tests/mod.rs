@@ -34,6 +34,7 @@ mod prediction;
 mod receive;
 mod recovery;
 mod spurious;
+mod tail_probe;
 mod user_timeout;
 mod validation;
 mod window;

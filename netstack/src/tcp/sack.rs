@@ -331,15 +331,27 @@ impl Scoreboard {
         detected
     }
 
-    /// Gives up everything that is in flight: the timer fired. RFC 8985 §6.3, RFC 6298 §5.
+    /// Gives up everything that is in flight. RFC 6298 §5.
     pub(crate) fn lose_all(&mut self) {
+        self.lose_where(|_| true);
+    }
+
+    /// Gives up what is in flight for so long. RFC 8985 §6.3.
+    pub(crate) fn lose_late(&mut self, deadline: LossDeadline) {
+        let LossDeadline { now, patience } = deadline;
+        self.lose_where(|entry| entry.sent_at + patience <= now);
+    }
+
+    fn lose_where(&mut self, is_lost: impl Fn(&Entry) -> bool) {
+        let mut lost_bytes = 0;
         for entry in &mut self.entries {
-            if entry.mark == Mark::InFlight {
+            if entry.mark == Mark::InFlight && is_lost(entry) {
                 entry.mark = Mark::Lost;
+                lost_bytes += entry.range.len();
             }
         }
-        self.lost_bytes += self.in_flight_bytes;
-        self.in_flight_bytes = 0;
+        self.in_flight_bytes -= lost_bytes;
+        self.lost_bytes += lost_bytes;
     }
 
     /// Gives up the first `len` bytes if they are in flight, and says how many were.

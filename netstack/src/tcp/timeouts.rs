@@ -75,8 +75,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         self.rtt.back_off();
         self.suspect_black_hole(env);
-        let unacked = self.send.unacked();
-        self.recovery.on_rto(unacked, test, &mut self.scoreboard, &mut self.congestion);
+        let facts = self.ack_facts(env, Progress::Neither);
+        self.recovery.on_rto(&facts, test, &mut self.scoreboard, &mut self.congestion);
         self.ecn.on_reduced(self.send.snd_nxt);
         self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
     }

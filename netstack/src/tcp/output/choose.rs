@@ -26,7 +26,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         if let Some(lost) = self.scoreboard.next_lost() {
             let len = lost.len().min(whole_segments(room.min(train_max), mss));
-            let len = if len == 0 && pipe == 0 { lost.len().min(mss) } else { len };
+            let alone = pipe == 0 || self.recovery.owes_repeat();
+            let len = if len == 0 && alone { lost.len().min(mss) } else { len };
             let range = SeqRange { start: lost.start, end: lost.start + len };
             return (len > 0).then_some(Plan { range, pass: Pass::Again });
         }

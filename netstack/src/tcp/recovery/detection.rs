@@ -73,6 +73,24 @@ impl Recovery {
         detected
     }
 
+    /// The timer expired: the first segment is lost, and others that were sent a round trip ago and
+    /// more; what was sent lately is still on its way. RFC 8985 §6.3. Without SACK nothing tells the one
+    /// from the other.
+    pub(super) fn give_up_at_timeout(&self, facts: &AckFacts, scoreboard: &mut Scoreboard) {
+        match facts.reports {
+            Reports::Sack => {
+                scoreboard.lose_first(facts.path.mss);
+                let rtt = match self.delivery {
+                    Some(_) => self.rtt,
+                    None => facts.path.srtt.unwrap_or(Span::ZERO),
+                };
+                let patience = rtt + self.reordering_window(facts, scoreboard);
+                scoreboard.lose_late(LossDeadline { now: facts.now, patience });
+            }
+            Reports::DuplicateAcks => scoreboard.lose_all(),
+        }
+    }
+
     /// How long a segment may be late. RFC 8985 §6.2, step 4.
     fn reordering_window(&self, facts: &AckFacts, scoreboard: &Scoreboard) -> Span {
         let many = scoreboard.sacked_bytes() > facts.path.mss * (u32::from(DUP_THRESH) - 1)

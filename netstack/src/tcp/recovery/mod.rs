@@ -54,7 +54,16 @@ enum Phase {
     /// Fast recovery up to `end`.
     Fast { end: SeqNum, prr: Prr },
     /// After a timeout with SND.UNA at `start`, up to `end`.
-    Timeout { start: SeqNum, end: SeqNum, forward: Forward },
+    Timeout { start: SeqNum, end: SeqNum, forward: Forward, repeat: Repeat },
+}
+
+/// Whether the segment whose timer expired has gone out again: it does whatever else is in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repeat {
+    /// Not yet.
+    Due,
+    /// Yes.
+    Sent,
 }
 
 impl Rest for Recovery {
@@ -196,16 +205,16 @@ impl Recovery {
         decision
     }
 
-    /// The retransmission timeout with `unacked` between SND.UNA and SND.NXT: everything in flight
-    /// is given up, slow start begins. The same data again is no new loss: RFC 5681 §3.1.
+    /// The retransmission timeout: the first segment is given up and all that is as old, slow start
+    /// begins. The same data again is no new loss: RFC 5681 §3.1.
     pub(crate) fn on_rto(
         &mut self,
-        unacked: SeqRange,
+        facts: &AckFacts,
         test: Test,
         scoreboard: &mut Scoreboard,
         congestion: &mut Congestion,
     ) {
-        let SeqRange { start, end } = unacked;
+        let AckFacts { snd_una: start, snd_nxt: end, .. } = *facts;
         let forward = match (self.phase, test) {
             (Phase::Open, Test::Try) => Forward::Repeated,
             // Again, and nothing was heard since: the test begins anew. RFC 5682 §2.1.
@@ -232,12 +241,12 @@ impl Recovery {
             Phase::Open | Phase::Fast { .. } => true,
         };
         if first {
-            self.begin_repeats(unacked, congestion);
+            self.begin_repeats(SeqRange { start, end }, congestion);
             let flight = scoreboard.in_flight_bytes() + scoreboard.lost_bytes();
             congestion.on_rto(flight);
         }
-        scoreboard.lose_all();
-        self.phase = Phase::Timeout { start, end, forward };
+        self.phase = Phase::Timeout { start, end, forward, repeat: Repeat::Due };
+        self.give_up_at_timeout(facts, scoreboard);
         if first {
             self.echo = Echo::Unsent;
         }
@@ -247,9 +256,16 @@ impl Recovery {
 
     /// `bytes` went out, first or again.
     pub(crate) const fn on_sent(&mut self, bytes: u32) {
-        if let Phase::Fast { prr, .. } = &mut self.phase {
-            prr.out = prr.out.saturating_add(bytes);
+        match &mut self.phase {
+            Phase::Open => {}
+            Phase::Fast { prr, .. } => prr.out = prr.out.saturating_add(bytes),
+            Phase::Timeout { repeat, .. } => *repeat = Repeat::Sent,
         }
+    }
+
+    /// Whether the segment whose timer expired is still to go out again. RFC 6298 §5 (5.4).
+    pub(crate) const fn owes_repeat(&self) -> bool {
+        matches!(self.phase, Phase::Timeout { repeat: Repeat::Due, .. })
     }
 
     fn enter(&mut self, facts: &AckFacts, flight: u32, congestion: &mut Congestion) {

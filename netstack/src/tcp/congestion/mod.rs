@@ -234,8 +234,8 @@ impl Congestion {
         }
     }
 
-    /// The handshake is over and its SYN was lost: the first window is one segment.
-    /// RFC 5681 §3.1.
+    /// The handshake is over and its SYN was lost more than once: the first window is one segment.
+    /// RFC 6928 §2.
     pub(crate) fn after_syn_loss(&mut self) {
         self.cwnd = self.mss;
         self.tell_units();

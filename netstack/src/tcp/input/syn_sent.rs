@@ -95,7 +95,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             }
         } else {
             self.rtt.after_syn_loss();
-            self.congestion.after_syn_loss();
+            // A single one may have come back late: RFC 6928 §2.
+            if self.stats.unanswered > 1 {
+                self.congestion.after_syn_loss();
+            }
         }
         self.stats.unanswered = 0;
         self.signal(env, Signal::AckOfSyn);

@@ -236,6 +236,19 @@ fn a_syn_that_nobody_answers_is_given_up() {
 }
 
 #[test]
+fn a_syn_that_was_lost_once_leaves_the_first_window_and_one_lost_twice_does_not() {
+    for (lost, window) in [(1, 14_600), (2, 1_460)] {
+        let (mut host, peer, id) = opening();
+        for timeout in [1_050, 2_050].into_iter().take(lost) {
+            host.sleep(Span::from_millis(timeout));
+            assert_eq!(host.segments().len(), 1, "twice as long each time");
+        }
+        host.receive(peer.flagged(Flags::SYN | Flags::ACK));
+        assert_eq!(host.engine.send_view(id).expect("it lives").cwnd_bytes, window, "{lost}");
+    }
+}
+
+#[test]
 fn a_shutdown_during_the_handshake_follows_it() {
     let (mut host, peer, id) = opening();
     host.engine.send(host.now, id, b"bye".to_vec()).expect("there is room");

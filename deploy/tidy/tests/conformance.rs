@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Lines that the table has at least: fewer, and it was not understood.
-const ROWS_MIN: usize = 20;
+const ROWS_MIN: usize = 3;
 
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

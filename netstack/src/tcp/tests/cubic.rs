@@ -114,6 +114,21 @@ fn a_timeout_leaves_no_concave_region() {
 }
 
 #[test]
+fn after_hystart_the_curve_begins_where_the_window_is() {
+    // RFC 9438 §4.10: K = 0, so W grows by 0.4 * 4.0^3 = 25.6 in 4 s and by 29.6 in 4.2 s; Reno's
+    // estimate by a segment a round, 20.
+    let mut sender = Sender::new(CongestionAlgorithm::Cubic);
+    sender.rounds(3);
+    sender.rtt = Span::from_millis(200);
+    while sender.congestion.in_slow_start() {
+        sender.round();
+    }
+    let (begin, start) = (milli_segments(&sender), sender.now);
+    sender.rounds(20);
+    assert_on_curve(&sender, start, [begin + 25_600, begin + 29_600]);
+}
+
+#[test]
 fn a_spurious_reduction_leaves_the_curve_where_it_was() {
     // Two senders 4 s into the same epoch; one takes a loss back. RFC 9438 §4.9.
     let mut sender = hundred_segments();

@@ -3,8 +3,9 @@
 use std::vec::Vec;
 
 use super::host::{Host, Peer};
+use super::recovery::in_flight;
 use crate::tcp::segment::Options;
-use crate::wire::tcp_options::SackPermitted;
+use crate::wire::tcp_options::{SackBlock, SackPermitted};
 
 fn connected(change: impl FnOnce(&mut Peer)) -> (Host, Peer) {
     let mut host = Host::new();
@@ -72,6 +73,13 @@ fn only_the_duplicate_part_is_reported() {
 }
 
 #[test]
+fn a_duplicate_below_the_acknowledgment_comes_before_what_waits_ahead_of_a_gap() {
+    let (mut host, peer) = connected(|_| {});
+    answers(&mut host, &peer, &[0, 20]);
+    assert_eq!(answers(&mut host, &peer, &[0]), [(10, std::vec![(0, 10), (20, 30)])]);
+}
+
+#[test]
 fn each_duplicate_of_a_burst_is_reported() {
     let (mut host, peer) = connected(|_| {});
     answers(&mut host, &peer, &[0, 10, 20, 30]);
@@ -97,4 +105,46 @@ fn without_sack_no_duplicate_is_reported() {
     answers(&mut host, &peer, &[0]);
     assert_eq!(answers(&mut host, &peer, &[0]), [(10, std::vec![])]);
     assert_eq!(host.engine.counters().duplicates_reported, 0);
+}
+
+#[test]
+fn of_several_duplicate_parts_the_first_is_reported() {
+    // RFC 2883 §4.2.3: two pieces that wait ahead of a gap, and a segment over both of them.
+    let (mut host, peer) = connected(|_| {});
+    answers(&mut host, &peer, &[20, 40]);
+    let over = Peer { seq: peer.seq + 20, ..peer };
+    host.receive(over.frame(&[b'x'; 30]));
+    let blocks: Vec<_> = answers(&mut host, &peer, &[]).into_iter().flat_map(|(_, r)| r).collect();
+    assert_eq!(blocks, [(20, 30), (20, 50)]);
+}
+
+/// Ten segments in flight, of which the peer acknowledges and reports so many: D-SACKs that were seen.
+fn seen(acks: &[u32], blocks: &[(u32, u32)]) -> u64 {
+    let (mut host, mut peer, _) = in_flight(10, |_| {});
+    let first = peer.ack;
+    for ack in acks {
+        peer.ack = first + ack * 1_460;
+        // Only the last of them reports something.
+        peer.sack.sack = Default::default();
+        if ack == acks.last().expect("there is one") {
+            for (left, right) in blocks {
+                let (left, right) = (first + left * 1_460, first + right * 1_460);
+                peer.sack.sack.push(SackBlock { left, right });
+            }
+        }
+        host.receive(peer.frame(&[]));
+    }
+    host.engine.counters().duplicates_sent
+}
+
+#[test]
+fn a_block_is_compared_with_the_acknowledgment_beside_it() {
+    assert_eq!(seen(&[5, 2], &[(3, 4)]), 0, "an old ACK that reports what it does not acknowledge");
+    assert_eq!(seen(&[5, 2], &[(1, 2)]), 1);
+}
+
+#[test]
+fn a_duplicate_ahead_of_a_gap_is_known_by_the_block_that_holds_it() {
+    assert_eq!(seen(&[1], &[(3, 4), (2, 5)]), 1);
+    assert_eq!(seen(&[1], &[(3, 4), (6, 7)]), 0);
 }

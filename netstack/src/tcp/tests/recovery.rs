@@ -209,6 +209,48 @@ fn what_arrived_twice_makes_the_reordering_window_longer() {
 }
 
 #[test]
+fn the_reordering_window_is_never_longer_than_the_round_trip() {
+    let (mut host, mut peer, id) = in_flight(1, |_| {});
+    for _ in 0..8 {
+        peer.ack += 1_460;
+        peer.sack.sack = Default::default();
+        peer.sack.sack.push(SackBlock { left: peer.ack - 1_460, right: peer.ack });
+        host.receive(peer.frame(&[]));
+        host.engine.send(host.now, id, std::vec![b'y'; 1_460]).expect("there is room");
+        host.segments();
+        host.now += Span::from_millis(20);
+    }
+    peer.ack += 1_460;
+    peer.sack.sack = Default::default();
+    host.receive(peer.frame(&[]));
+    host.engine.send(host.now, id, std::vec![b'y'; 2 * 1_460]).expect("there is room");
+    host.segments();
+    host.now += Span::from_millis(20);
+    // Nine quarters of 20 ms would be 45 ms.
+    report(&mut peer, 1, 2);
+    host.receive(peer.frame(&[]));
+    host.sleep(Span::from_millis(19));
+    assert_eq!(sequence_numbers(&mut host), []);
+    host.sleep(Span::from_millis(2));
+    assert_eq!(sequence_numbers(&mut host), [peer.ack]);
+}
+
+#[test]
+fn a_repair_that_makes_progress_sends_a_segment_more_for_each_ack() {
+    // Seven of ten are lost; three that arrived let three out.
+    let (mut host, mut peer, _) = in_flight(10, |_| {});
+    report(&mut peer, 7, 10);
+    host.receive(peer.frame(&[]));
+    assert_eq!(sequence_numbers(&mut host).len(), 3);
+    for _ in 0..2 {
+        host.now += Span::from_millis(20);
+        peer.ack += 1_460;
+        host.receive(peer.frame(&[]));
+        assert_eq!(sequence_numbers(&mut host).len(), 2, "RFC 6937 §3, PRR-SSRB");
+    }
+}
+
+#[test]
 fn a_timeout_sends_from_the_first_byte_and_backs_off() {
     let (mut host, peer, _) = in_flight(4, |peer| {
         peer.syn.sack_permitted = SackPermitted::No;

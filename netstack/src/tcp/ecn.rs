@@ -344,6 +344,13 @@ impl EcnState {
         }
     }
 
+    /// Whether a segment with these flags echoes a mark. Those of accurate feedback count instead, and
+    /// say it only together with what came before.
+    pub(crate) fn is_echo(&self, flags: Flags) -> bool {
+        let classic = matches!(self.feedback, FeedbackState::Classic(_));
+        classic && self.usage == EcnUse::Both && flags.contains(Flags::ECE)
+    }
+
     /// Whether the window was not yet reduced in this round trip. What tells the peer so lies
     /// behind the number that was noted: an acknowledgment up to there may still echo.
     pub(crate) fn may_reduce(&self, snd_una: SeqNum) -> bool {

@@ -164,6 +164,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         facts: &AckFacts,
         learned: &Learned,
     ) -> Spurious {
+        if !self.recovery.is_quiet() && self.ecn.is_echo(segment.flags) {
+            self.recovery.keep_reduction(&mut self.congestion);
+        }
         let of_new_data = facts.progress == Progress::Advanced;
         let timestamps = segment.timestamps().filter(|_| of_new_data);
         let undone = self.recovery.undo_if_spurious(

@@ -1,6 +1,7 @@
 //! Whether a recovery was for nothing, by what the peer echoes (RFC 3522), by what it says to have
 //! arrived twice (RFC 3708), by what arrives after a timeout (RFC 5682); and what is taken back then.
 
+use super::forward::Forward;
 use super::{AckFacts, Phase, Probe, Recovery, Spurious};
 use crate::tcp::congestion::Congestion;
 use crate::tcp::input::sequence::is_before;
@@ -44,6 +45,16 @@ impl Recovery {
         if let Some(repeats) = &mut self.repeats {
             repeats.unreported = repeats.unreported.saturating_add(bytes);
         }
+    }
+
+    /// A router has marked something since: what was reduced stays so, whatever is found out of the
+    /// reason. RFC 4015 §3.4.
+    pub(crate) fn keep_reduction(&mut self, congestion: &mut Congestion) {
+        self.echo = Echo::Over;
+        if let Phase::Timeout { forward, .. } = &mut self.phase {
+            *forward = Forward::Off;
+        }
+        self.forget_repeats(congestion);
     }
 
     /// Takes back what an acknowledgment shows to have been for nothing: the window, and what was

@@ -318,6 +318,27 @@ fn a_loss_is_told_too() {
 }
 
 #[test]
+fn a_recovery_is_not_taken_back_by_an_ack_that_echoes_a_mark() {
+    for ece in [Flags::NONE, Flags::ECE] {
+        let (mut host, mut peer, id) = connected(|_| {});
+        send(&mut host, id, 10);
+        host.now += ROUND_TRIP;
+        let (first, end) = (peer.ack, peer.ack + 10 * 1_460);
+        peer.sack.sack.push(SackBlock { left: first + 1_460, right: end });
+        host.receive(peer.frame(&[]));
+        assert_eq!(host.segments().len(), 1, "the first again");
+        host.now += ROUND_TRIP;
+        peer.sack = Default::default();
+        peer.sack.sack.push(SackBlock { left: first, right: first + 1_460 });
+        peer.ack = end;
+        host.receive(peer.flagged(Flags::ACK | ece));
+        let undone = ece == Flags::NONE;
+        assert_eq!(host.engine.counters().recoveries_undone, u64::from(undone));
+        assert_eq!(cwnd(&host, id) >= 14_600, undone);
+    }
+}
+
+#[test]
 fn a_mark_after_a_recovery_is_not_taken_back_with_it() {
     for ece in [Flags::NONE, Flags::ECE] {
         let (mut host, mut peer, id) = connected(|_| {});

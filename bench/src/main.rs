@@ -3,7 +3,7 @@
 //! `run` loads one address; `compare` measures weir beside nginx. What is loaded is in [`scenario`], which
 //! makes a [`plan`]; when an operation is due in [`schedule`]. A [`worker`] is a thread that carries out its
 //! share: it drives connections without I/O ([`client`]) over a [`transport`], and fills in what it measures
-//! ([`seconds`]); [`report`] tells it.
+//! ([`seconds`]); [`results`] tells it, while the run goes on and at its end.
 
 #![forbid(unsafe_code)]
 
@@ -14,8 +14,6 @@ mod plan;
 mod random;
 mod record;
 mod report;
-#[cfg_attr(not(test), expect(dead_code, reason = "the generator will fill it"))]
-#[expect(unused_imports, reason = "the generator will fill it")]
 mod results;
 mod run;
 mod scenario;
@@ -43,6 +41,7 @@ const RUN_EXAMPLE: &str = "Examples:
       --connections 1k --duration 10s --mode keepalive --rate 5k/s
   weir-bench run https://one.example/ --connect 192.0.2.1:443 --ca ca.pem \\
       --mode handshake --connections 50 --resume 0.5
+  weir-bench run https://one.example/ --ca ca.pem --rate 5k/s --output before.json --html before.html
 
 Not yet: HTTP/2, chunked answers, the PROXY header.";
 
@@ -50,7 +49,7 @@ Not yet: HTTP/2, chunked answers, the PROXY header.";
 enum Verb {
     /// Loads one HTTPS address.
     #[command(after_help = RUN_EXAMPLE)]
-    Run(scenario::RunArguments),
+    Run(Box<scenario::RunArguments>),
     /// Tells what a result file has: an HTML page with plots, a summary, a table, HdrHistogram logs.
     Report(results::ReportArguments),
     /// Holds two runs against each other: is B better than A, or worse, or can't one tell?
@@ -84,12 +83,15 @@ fn run_one(arguments: &scenario::RunArguments) -> Result<(), String> {
     let draft = scenario::Draft::from(arguments);
     let scenario = scenario::Scenario::try_from(draft).map_err(|error| error.to_string())?;
     let stop = run::stop_on_signal().map_err(|error| error.to_string())?;
-    let measured = run::run(&scenario, &stop).map_err(|error| error.to_string())?;
-    let report = report::Report::of(&scenario, &measured);
+    let collector = arguments.outputs.collector(results::Scenario::from(&scenario));
+    let collector = collector.map_err(|error| error.to_string())?;
+    let results = run::run(&scenario, &stop, collector).map_err(|error| error.to_string())?;
+    arguments.outputs.write(&results).map_err(|error| error.to_string())?;
+    let report = report::Report::of(&scenario, &results);
     if arguments.json {
         println!("{}", report.to_json());
     } else {
-        print!("{report}");
+        print!("{}", results.to_text());
     }
     if report.has_succeeded() { Ok(()) } else { Err("not one operation succeeded".to_owned()) }
 }

@@ -1,7 +1,6 @@
 //! Results with the facts that they depend on.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::thread;
 
@@ -11,7 +10,7 @@ use weir_tls::Version;
 
 use crate::client::Negotiated;
 use crate::record::Percentiles;
-use crate::run::Measured;
+use crate::results::Results;
 use crate::scenario::{Mode, Scenario};
 use crate::schedule::Pace;
 use crate::seconds::{Cell, Limit, Second};
@@ -77,7 +76,7 @@ impl Machine {
     }
 }
 
-/// What a run found.
+/// What a run found, in short: what `--json` prints and the comparison reads.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Report {
     pub(crate) url: String,
@@ -118,11 +117,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// What `measured` says of `scenario`: of its measured phases.
-    pub(crate) fn of(scenario: &Scenario, measured: &Measured) -> Self {
+    /// What `results` say of `scenario`: of its measured phases.
+    pub(crate) fn of(scenario: &Scenario, results: &Results) -> Self {
         let plan = &scenario.plan;
         let mut all = Second::default();
-        measured.seconds.iter().for_each(|second| all.merge(second));
+        results.seconds.iter().for_each(|second| all.merge(second));
         let mut sum = Cell::default();
         let mut reconnects = 0;
         for (place, cell) in &all.cells {
@@ -154,16 +153,16 @@ impl Report {
             handshake_us: Percentiles::of(&sum.handshake),
             lateness_us: Percentiles::of(&all.own.lateness),
             generator_cpu: all.own.cpu_share(),
-            generator_limits: all.own.limits(),
+            generator_limits: results.judgement().limits.into_iter().collect(),
             failures: sum
                 .failures
                 .iter()
                 .map(|(reason, count)| (reason.name().to_owned(), count))
                 .collect(),
-            first_failure: measured.first_failure.clone(),
+            first_failure: results.facts.first_failure.clone(),
             not_begun: sum.due.saturating_sub(sum.begun),
             reconnects,
-            tls: measured.tls.clone(),
+            tls: results.facts.tls.clone().unwrap_or_default(),
             machine: Machine::of_this(),
         }
     }
@@ -197,79 +196,6 @@ impl Report {
 #[expect(clippy::cast_possible_truncation, reason = "a rate is at most 10 million a second")]
 fn rounded(rate: f64) -> u64 {
     rate.round() as u64
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "target       {} at {}", self.url, self.address)?;
-        let TlsFacts { version, cipher_suite, group } = &self.tls;
-        writeln!(f, "TLS          {version} {cipher_suite} {group}")?;
-        let Machine { kernel, processor, cores } = &self.machine;
-        writeln!(f, "machine      {cores} cores of {processor}, kernel {kernel}")?;
-        let (at_once, seconds) = (self.connections_at_once, self.seconds);
-        writeln!(f, "load         {at_once} connections for {seconds} s, {:?}", self.mode)?;
-        match self.looped {
-            Loop::Closed => writeln!(
-                f,
-                "             closed loop: a connection waits for its answer before it asks again, so\n\
-                 \x20            a stall hides what would have come; for latencies use --rate"
-            )?,
-            Loop::Open { rate } => writeln!(
-                f,
-                "             open loop: {rate} operations a second, latency from the intended time"
-            )?,
-        }
-        writeln!(f, "operations   {} ({:.0}/s)", self.operations, self.operations_per_second())?;
-        writeln!(
-            f,
-            "connections  {} ({:.0}/s), {} closed by the server as announced",
-            self.connections,
-            self.connections as f64 / self.seconds,
-            self.reconnects,
-        )?;
-        writeln!(f, "bytes        {} ({:.3} Gb/s)", self.bytes, self.gigabits_per_second())?;
-        write_percentiles(f, "latency", &self.latency_us)?;
-        if self.service_us != self.latency_us {
-            write_percentiles(f, "service", &self.service_us)?;
-        }
-        if self.handshake_us.count > 0 {
-            write_percentiles(f, "handshake", &self.handshake_us)?;
-        }
-        if self.not_begun > 0 {
-            writeln!(
-                f,
-                "not begun    {}: more was due than the connections could take",
-                self.not_begun
-            )?;
-        }
-        let cpu = self.generator_cpu * 100.0;
-        writeln!(
-            f,
-            "generator    {cpu:.0} % of its cores, p99 {:.0} us late",
-            self.lateness_us.p99
-        )?;
-        for limit in &self.generator_limits {
-            writeln!(f, "             IT WAS THE BOTTLENECK: {}", limit.text())?;
-        }
-        if self.failures.is_empty() {
-            return writeln!(f, "failures     none");
-        }
-        for (reason, count) in &self.failures {
-            writeln!(f, "failures     {count} {reason}")?;
-        }
-        if let Some(first) = &self.first_failure {
-            writeln!(f, "             the first: {first}")?;
-        }
-        Ok(())
-    }
-}
-
-fn write_percentiles(f: &mut fmt::Formatter<'_>, name: &str, them: &Percentiles) -> fmt::Result {
-    let Percentiles { count: _, p50, p90, p99, p99_9, max } = them;
-    writeln!(
-        f,
-        "{name:<12} p50 {p50:.0} us, p90 {p90:.0} us, p99 {p99:.0} us, p99.9 {p99_9:.0} us, max {max:.0} us"
-    )
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! One run: a thread for each worker, and one that collects their seconds and tells how it goes.
 
-use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier, OnceLock};
 use std::thread;
 
@@ -11,9 +11,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::client::{Failed, Negotiated};
 use crate::plan::Plan;
 use crate::report::TlsFacts;
-use crate::scenario::{Phase, Scenario, TransportKind};
+use crate::results::{Collector, Ending, Facts, Results};
+use crate::scenario::{Scenario, TransportKind};
 use crate::seconds::Second;
-use crate::tick::Tick;
 use crate::transport::TransportError;
 use crate::transport::kernel::{self, KernelTransport};
 use crate::worker::{Desk, Notes, Worker};
@@ -21,24 +21,20 @@ use crate::worker::{Desk, Notes, Worker};
 /// Descriptors that a run needs beside one for each connection, closing ones among them.
 const DESCRIPTORS_MORE: u64 = 256;
 
-/// What a run found.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Measured {
-    /// Every second of all workers together, in order.
-    pub(crate) seconds: Vec<Second>,
-    /// What was negotiated first.
-    pub(crate) tls: TlsFacts,
-    /// The first failure in words.
-    pub(crate) first_failure: Option<String>,
-}
-
 /// Runs `scenario` to its end, or until `stop`.
-pub(crate) fn run(scenario: &Scenario, stop: &AtomicBool) -> Result<Measured, TransportError> {
+pub(crate) fn run<W: Write>(
+    scenario: &Scenario,
+    stop: &AtomicBool,
+    mut collector: Collector<W>,
+) -> Result<Results, TransportError> {
     check_limits(scenario)?;
     let plan = &scenario.plan;
     let notes = Notebook::default();
-    let start =
-        Start { barrier: Barrier::new(plan.workers as usize), failed: AtomicBool::new(false) };
+    let start = Start {
+        barrier: Barrier::new(plan.workers as usize),
+        failed: AtomicBool::new(false),
+        unix_s: OnceLock::new(),
+    };
     let (sender, seconds) = channel();
     thread::scope(|scope| {
         let workers: Vec<_> = (0..plan.workers)
@@ -48,12 +44,18 @@ pub(crate) fn run(scenario: &Scenario, stop: &AtomicBool) -> Result<Measured, Tr
             })
             .collect();
         drop(sender);
-        let seconds = collect(&seconds, scenario);
+        while let Ok(second) = seconds.recv() {
+            collector.take(&second);
+        }
         for worker in workers {
             worker.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))?;
         }
-        let tls = notes.negotiated.get().map(TlsFacts::from).unwrap_or_default();
-        Ok(Measured { seconds, tls, first_failure: notes.first_failure.get().cloned() })
+        Ok(collector.finish(Ending {
+            started_unix_s: start.unix_s.get().copied().unwrap_or_default(),
+            stopped: stop.load(Ordering::Relaxed),
+            tls: notes.negotiated.get().map(TlsFacts::from),
+            first_failure: notes.first_failure.get().cloned(),
+        }))
     })
 }
 
@@ -62,6 +64,8 @@ struct Start {
     barrier: Barrier,
     /// One of them can't begin: then none does.
     failed: AtomicBool,
+    /// When that was, in seconds since 1970.
+    unix_s: OnceLock<f64>,
 }
 
 /// The life of a worker's thread.
@@ -86,48 +90,12 @@ fn work(
         start.failed.store(true, Ordering::SeqCst);
     }
     start.barrier.wait();
+    start.unix_s.get_or_init(Facts::unix_now);
     let mut worker = made?;
     if start.failed.load(Ordering::SeqCst) {
         return Ok(());
     }
     worker.run()
-}
-
-/// Adds up the workers' seconds until all have ended, and tells of each.
-fn collect(seconds: &Receiver<Second>, scenario: &Scenario) -> Vec<Second> {
-    let mut sums: BTreeMap<u32, (u32, Second)> = BTreeMap::new();
-    let end = scenario.plan.course.end();
-    while let Ok(second) = seconds.recv() {
-        let number = second.number;
-        let (count, sum) =
-            sums.entry(number).or_insert_with(|| (0, Second { number, ..Second::default() }));
-        *count += 1;
-        sum.merge(&second);
-        let whole = u64::from(number + 1) * 1_000_000_000;
-        if *count == scenario.plan.workers && Tick(whole) <= end {
-            tell(sum, &scenario.phases);
-        }
-    }
-    sums.into_values().map(|(_, second)| second).collect()
-}
-
-/// A line on the standard error.
-fn tell(second: &Second, phases: &[Phase]) {
-    let (mut operations, mut bytes, mut failures) = (0, 0, 0);
-    for cell in second.cells.values() {
-        operations += cell.done;
-        bytes += cell.bytes_received;
-        failures += cell.failures.total();
-    }
-    let phase =
-        second.cells.keys().next_back().and_then(|place| phases.get(usize::from(place.phase)));
-    eprintln!(
-        "{:4} s {}: {operations} operations, {} MB, {failures} failures; {} connections",
-        second.number + 1,
-        phase.map_or("nothing", |phase| phase.name.as_str()),
-        bytes / 1_000_000,
-        second.states.total(),
-    );
 }
 
 /// Whether this process may have so many connections.

@@ -7,6 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use clap::ValueEnum;
+
+use crate::report::TlsFacts;
+use crate::scenario;
+use crate::schedule::{Pace, Piece, Spacing};
 use crate::seconds::Place;
 
 /// The commit that was built, where the build was told.
@@ -23,7 +28,7 @@ pub(crate) struct Facts {
     pub(crate) stopped: bool,
     pub(crate) scenario: Scenario,
     /// What a connection negotiated; nothing if none got so far.
-    pub(crate) tls: Option<Tls>,
+    pub(crate) tls: Option<TlsFacts>,
     /// The first failure in words.
     pub(crate) first_failure: Option<String>,
     pub(crate) machine: Machine,
@@ -61,14 +66,6 @@ pub(crate) struct PhaseFacts {
     pub(crate) open_loop: bool,
     /// Does it count? A warm-up does not.
     pub(crate) measured: bool,
-}
-
-/// What a connection negotiated.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
-pub(crate) struct Tls {
-    pub(crate) version: String,
-    pub(crate) cipher_suite: String,
-    pub(crate) group: String,
 }
 
 /// The machine that the load came from.
@@ -119,7 +116,8 @@ impl Facts {
 
     /// How long a phase went on, in seconds: an early end cuts it off.
     pub(crate) fn length_s(&self, phase: &PhaseFacts) -> f64 {
-        (phase.end_s.min(self.ended_s) - phase.begin_s).max(0.0)
+        let end_s = if self.stopped { phase.end_s.min(self.ended_s) } else { phase.end_s };
+        (end_s - phase.begin_s).max(0.0)
     }
 
     /// How long was measured.
@@ -133,6 +131,54 @@ impl Facts {
         let mut measured = self.scenario.phases.iter().filter(|phase| phase.measured);
         measured.all(|phase| phase.open_loop)
     }
+}
+
+impl From<&scenario::Scenario> for Scenario {
+    fn from(scenario: &scenario::Scenario) -> Self {
+        let plan = &scenario.plan;
+        let mut begin_s = 0.0;
+        let mut phases = Vec::new();
+        for (number, phase) in (0_u16..).zip(&scenario.phases) {
+            let pieces = plan.course.pieces.iter().filter(|piece| piece.phase == number);
+            let pieces: Vec<&Piece> = pieces.collect();
+            let end_s = begin_s + phase.length.as_secs_f64();
+            phases.push(PhaseFacts {
+                name: phase.name.clone(),
+                begin_s,
+                end_s,
+                pace: pace_of(&pieces, plan.spacing),
+                open_loop: pieces.iter().all(|piece| piece.pace != Pace::Closed),
+                measured: phase.measured,
+            });
+            begin_s = end_s;
+        }
+        let transport = scenario.transport.to_possible_value();
+        Self {
+            target: scenario.url.clone(),
+            address: plan.address.to_string(),
+            transport: transport.map_or_else(String::new, |value| value.get_name().to_owned()),
+            connections: plan.connections,
+            workers: plan.workers,
+            seed: plan.seed,
+            phases,
+            steps: scenario.steps.clone(),
+        }
+    }
+}
+
+/// In words: `5000/s`, `100/s to 5000/s, Poisson`, `closed loop`.
+fn pace_of(pieces: &[&Piece], spacing: Spacing) -> String {
+    let mut words: Vec<String> = pieces
+        .iter()
+        .map(|piece| match piece.pace {
+            Pace::Closed => "closed loop".to_owned(),
+            Pace::Open { from, to } if from == to => format!("{from:.0}/s"),
+            Pace::Open { from, to } => format!("{from:.0}/s to {to:.0}/s"),
+        })
+        .collect();
+    words.dedup();
+    let spaced = spacing == Spacing::Poisson && pieces.iter().any(|it| it.pace != Pace::Closed);
+    words.join(", ") + if spaced { ", Poisson" } else { "" }
 }
 
 fn commit_of_folder() -> Option<String> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::facts::Facts;
-use super::judgement::{Judge, Judgement, LimitedSecond, RULE};
+use super::judgement::{Judgement, LimitedSecond, RULE};
 use super::summary::{Percentiles, Scope, Summary};
 use crate::seconds::{Cell, Limit, Own, Second};
 
@@ -125,20 +125,6 @@ struct Read {
 }
 
 impl Results {
-    /// From the seconds of several workers, in any order.
-    pub(crate) fn new(facts: Facts, all: impl IntoIterator<Item = Second>) -> Self {
-        let mut judge = Judge::default();
-        let mut seconds: Vec<Second> = Vec::new();
-        for second in all {
-            judge.look_at(&second);
-            match seconds.binary_search_by_key(&second.number, |it| it.number) {
-                Ok(at) => seconds[at].merge(&second),
-                Err(at) => seconds.insert(at, second),
-            }
-        }
-        Self { facts, seconds, limited: judge.limited() }
-    }
-
     /// Sums over a part of the run.
     pub(crate) fn summary(&self, scope: Scope) -> Summary {
         Summary::of(&self.facts, &self.seconds, scope)
@@ -185,6 +171,11 @@ impl Results {
     pub(crate) fn write_json(&self, to: &mut impl io::Write) -> io::Result<()> {
         serde_json::to_writer(&mut *to, &self.written())?;
         to.write_all(b"\n")
+    }
+
+    /// The summary for a person.
+    pub(crate) fn to_text(&self) -> String {
+        super::text::render(self)
     }
 
     /// Reads a file.

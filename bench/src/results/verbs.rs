@@ -2,14 +2,19 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::io::{BufWriter, Stderr, Write as _, stderr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::collector::Collector;
+use super::endpoint::Endpoint;
+use super::facts::Scenario;
 use super::file::Results;
 use super::hdr_log::{self, Time};
 use super::html;
+use super::live::{Live, View};
 
 /// Arguments of `weir-bench report`.
 #[derive(Args, Debug)]
@@ -32,6 +37,62 @@ pub(crate) struct ReportArguments {
     hdr: Option<PathBuf>,
 }
 
+/// Where a run's results go, and how it is watched: arguments of `weir-bench run`.
+#[derive(Args, Debug)]
+pub(crate) struct OutputArguments {
+    /// The result file: what `weir-bench report` and `weir-bench diff` read.
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// One HTML file with plots.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// A table with a row for each second.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// HdrHistogram logs: PREFIX.response.hlog, PREFIX.service.hlog, PREFIX.total.hlog.
+    #[arg(long, value_name = "PREFIX")]
+    hdr: Option<PathBuf>,
+    /// Serve metrics for Prometheus while it runs, at http://ADDR:PORT/metrics.
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics: Option<SocketAddr>,
+    /// Nothing on the standard error while it runs.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl OutputArguments {
+    /// What takes the workers' seconds. Whoever can't serve metrics says so before the run.
+    pub(crate) fn collector(
+        &self,
+        scenario: Scenario,
+    ) -> Result<Collector<Stderr>, Box<dyn Error>> {
+        let endpoint =
+            self.metrics.map(|address| Endpoint::start(address, &scenario)).transpose()?;
+        if let Some(endpoint) = endpoint.as_ref().filter(|_| !self.quiet) {
+            eprintln!("metrics at http://{}/metrics", endpoint.address());
+        }
+        let live = Live::new(View::for_output(&stderr(), self.quiet), stderr());
+        Ok(Collector::new(scenario, live, endpoint))
+    }
+
+    /// Writes every file that was asked for.
+    pub(crate) fn write(&self, results: &Results) -> Result<(), Box<dyn Error>> {
+        if let Some(path) = &self.output {
+            results.save(path)?;
+        }
+        if let Some(path) = &self.html {
+            write_html(results, path)?;
+        }
+        if let Some(path) = &self.csv {
+            write_csv(results, path)?;
+        }
+        if let Some(prefix) = &self.hdr {
+            write_hdr_logs(results, prefix)?;
+        }
+        Ok(())
+    }
+}
+
 /// Writes what is asked for.
 pub(crate) fn report(arguments: &ReportArguments) -> Result<(), Box<dyn Error>> {
     let results = Results::load(&arguments.results)?;
@@ -48,18 +109,18 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<(), Box<dyn Error>> 
         write_hdr_logs(&results, prefix)?;
     }
     if *text {
-        print!("{}", super::text::render(&results));
+        print!("{}", results.to_text());
     }
     Ok(())
 }
 
 /// Writes the report.
-pub(crate) fn write_html(results: &Results, path: &Path) -> Result<(), Box<dyn Error>> {
+fn write_html(results: &Results, path: &Path) -> Result<(), Box<dyn Error>> {
     write_file(path, |file| Ok(file.write_all(html::render(results).as_bytes())?))
 }
 
 /// Writes the table of seconds.
-pub(crate) fn write_csv(results: &Results, path: &Path) -> Result<(), Box<dyn Error>> {
+fn write_csv(results: &Results, path: &Path) -> Result<(), Box<dyn Error>> {
     write_file(path, |file| Ok(super::csv::write(results, file)?))
 }
 

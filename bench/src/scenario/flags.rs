@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::units::{parse_count, parse_duration, parse_rate, parse_size};
 use super::{Draft, Mode, PhaseDraft, StepDraft, TlsDraft, TransportKind};
+use crate::results::OutputArguments;
 use crate::schedule::{Pace, Spacing};
 
 /// Which key exchange the client offers.
@@ -86,9 +87,11 @@ pub(crate) struct RunArguments {
     /// Load a target beyond loopback and private networks, which must be yours: its name once more.
     #[arg(long, value_name = "NAME")]
     i_own_this_target: Vec<String>,
-    /// One JSON object on the standard output instead of text.
+    /// One short JSON object on the standard output instead of text. All of it goes to --output.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) outputs: OutputArguments,
 }
 
 impl From<&RunArguments> for Draft {

@@ -161,6 +161,8 @@ pub(crate) struct Scenario {
     /// What the first step is.
     pub(crate) mode: Mode,
     pub(crate) phases: Vec<Phase>,
+    /// Names of the plan's steps.
+    pub(crate) steps: Vec<String>,
     pub(crate) tls: TlsDraft,
     pub(crate) transport: TransportKind,
     pub(crate) plan: Plan,
@@ -241,6 +243,7 @@ impl TryFrom<Draft> for Scenario {
         Ok(Self {
             mode: draft.steps.first().map(|step| step.mode).unwrap_or_default(),
             phases: draft.phases.iter().map(phase).collect(),
+            steps: draft.steps.iter().map(|step| step.name.clone()).collect(),
             url: draft.url,
             tls: draft.tls,
             transport: draft.transport,

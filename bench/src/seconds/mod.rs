@@ -39,4 +39,4 @@ pub(crate) use latencies::Latencies;
 pub(crate) use own::{Limit, Own};
 pub(crate) use reason::{Reason, Reasons};
 pub(crate) use recorder::{Operation, Outcome, OwnSample, Recorder};
-pub(crate) use states::ConnectionState;
+pub(crate) use states::{ConnectionState, States};

@@ -112,7 +112,8 @@ impl Reasons {
         self.0.iter().map(|(reason, count)| (*reason, *count))
     }
 
-    pub(super) fn merge(&mut self, other: &Self) {
+    /// Adds others.
+    pub(crate) fn merge(&mut self, other: &Self) {
         for (reason, count) in other.iter() {
             *self.0.entry(reason).or_default() += count;
         }

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::facts::PhaseFacts;
 use super::file::Results;
 use super::units::{Amount, Micros};
 use bootstrap::{Interval, Unit, ratio_interval};
@@ -203,9 +204,8 @@ fn notes(a: &Results, b: &Results) -> Vec<String> {
     };
     let paces = |results: &Results| {
         let phases = results.facts.scenario.phases.iter().filter(|phase| phase.measured);
-        let pace = |phase: &super::PhaseFacts| {
-            format!("{} for {:.0} s", phase.pace, phase.end_s - phase.begin_s)
-        };
+        let pace =
+            |phase: &PhaseFacts| format!("{} for {:.0} s", phase.pace, phase.end_s - phase.begin_s);
         phases.map(pace).collect::<Vec<_>>().join(", ")
     };
     let (machine, other) = (&mine.machine, &theirs.machine);

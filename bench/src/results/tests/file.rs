@@ -1,8 +1,9 @@
 use serde_json::Value;
 
+use super::super::facts::Machine;
 use super::super::file::{FileError, Places};
 use super::super::summary::Scope;
-use super::super::{Facts, Machine, Results, csv, text};
+use super::super::{Facts, Results, csv, text};
 use super::{limited, results};
 use crate::seconds::Reason;
 
@@ -36,6 +37,7 @@ fn sums_are_over_what_counts() {
 #[test]
 fn early_end_shortens_what_was_measured() {
     let mut results = results();
+    results.facts.stopped = true;
     results.facts.ended_s = 7.0;
     assert_eq!(results.summary(Scope::Run).length_s, 5.0);
     results.facts.ended_s = 1.0;

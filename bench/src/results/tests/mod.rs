@@ -5,7 +5,10 @@ mod judgement;
 
 use std::time::Duration;
 
-use super::{Facts, Machine, PhaseFacts, Results, Scenario, Tls};
+use super::facts::{Facts, Machine, PhaseFacts, Scenario};
+use super::judgement::Judge;
+use super::{Ending, Results};
+use crate::report::TlsFacts;
 use crate::seconds::{
     ConnectionState, HandshakeKind, Operation, Outcome, OwnSample, Place, Reason, Recorder, Second,
 };
@@ -40,7 +43,7 @@ pub(super) fn facts() -> Facts {
             phases: vec![phase("warm-up", 0.0, 2.0, false), phase("hold", 2.0, 12.0, true)],
             steps: vec!["get".to_owned(), "post <b>\"&".to_owned()],
         },
-        tls: Some(Tls {
+        tls: Some(TlsFacts {
             version: "TLS 1.3".to_owned(),
             cipher_suite: "TLS13_AES_128_GCM_SHA256".to_owned(),
             group: "X25519MLKEM768".to_owned(),
@@ -55,6 +58,28 @@ pub(super) fn facts() -> Facts {
             commit: Some("0123abc".to_owned()),
         },
     }
+}
+
+impl Results {
+    /// From the seconds of several workers, in any order.
+    pub(super) fn new(facts: Facts, all: impl IntoIterator<Item = Second>) -> Self {
+        let mut judge = Judge::default();
+        let mut seconds: Vec<Second> = Vec::new();
+        for second in all {
+            judge.look_at(&second);
+            match seconds.binary_search_by_key(&second.number, |it| it.number) {
+                Ok(at) => seconds[at].merge(&second),
+                Err(at) => seconds.insert(at, second),
+            }
+        }
+        Self { facts, seconds, limited: judge.limited() }
+    }
+}
+
+/// What the run's own end tells of [`facts`].
+pub(super) fn ending() -> Ending {
+    let Facts { started_unix_s, stopped, tls, first_failure, .. } = facts();
+    Ending { started_unix_s, stopped, tls, first_failure }
 }
 
 /// Seeded randomness for tests.
@@ -89,7 +114,7 @@ pub(super) fn ms(count: u64) -> Tick {
 }
 
 /// One worker's seconds: an operation every 5 ms, and each takes longer than the one before.
-fn worker(number: u64) -> Vec<Second> {
+pub(super) fn worker(number: u64) -> Vec<Second> {
     let mut recorder = Recorder::new(Tick::START);
     let mut seconds = Vec::new();
     for _ in 0..10 {

@@ -2,6 +2,7 @@
 
 use super::super::file::{Places, Results};
 use super::bootstrap::Unit;
+use crate::seconds::Cell;
 
 /// A second shorter than this was cut off.
 const FULL_S: f64 = 0.9;
@@ -97,26 +98,34 @@ pub(crate) fn of(a: &[Results], b: &[Results]) -> Vec<Figure> {
     figures
 }
 
-/// The full seconds of a run in phases that count. What is never begun counts with the second in which
-/// it was due: that is not known of each operation, but the sums are right.
+/// The full seconds of a run in phases that count. Operations wait in the order in which they are due, so
+/// those that were never begun are the last ones: they count in the second in which they were due. An
+/// operation that only waited for a second or two is not among them.
 pub(crate) fn units(results: &Results) -> Vec<Unit> {
     let phases = &results.facts.scenario.phases;
     let counts = |from_s: f64| {
         let inside = |begin: f64, end: f64| from_s >= begin - 0.001 && from_s + FULL_S <= end;
         phases.iter().any(|phase| phase.measured && inside(phase.begin_s, phase.end_s))
     };
-    let full = results
-        .seconds
-        .iter()
-        .filter(|second| results.length_of(second) >= FULL_S && counts(f64::from(second.number)));
-    full.map(|second| {
-        let cell = results.sum_of(second, Places::Measured);
-        Unit {
-            length_s: results.length_of(second),
-            done: cell.done,
-            lost: cell.failures.total() + cell.due.saturating_sub(cell.begun),
-            response: cell.response,
+    let cells: Vec<Cell> =
+        results.seconds.iter().map(|second| results.sum_of(second, Places::Measured)).collect();
+    let (due, begun) =
+        cells.iter().fold((0, 0), |(due, begun), cell| (due + cell.due, begun + cell.begun));
+    let mut never_begun: u64 = due.saturating_sub(begun);
+    let mut units = Vec::new();
+    for (second, cell) in results.seconds.iter().zip(cells).rev() {
+        let lost = cell.due.min(never_begun);
+        never_begun -= lost;
+        let length_s = results.length_of(second);
+        if length_s >= FULL_S && counts(f64::from(second.number)) {
+            units.push(Unit {
+                length_s,
+                done: cell.done,
+                lost: cell.failures.total() + lost,
+                response: cell.response,
+            });
         }
-    })
-    .collect()
+    }
+    units.reverse();
+    units
 }

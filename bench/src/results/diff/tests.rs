@@ -101,6 +101,23 @@ fn fewer_operations_and_first_failures_are_worse() {
 }
 
 #[test]
+fn what_only_waited_is_not_lost() {
+    let mut results = run(SERVER, &mut Dice(2), 12);
+    let cell = |results: &mut Results, number: usize, begun| {
+        let place = Place { phase: 1, step: 0 };
+        results.seconds[number].cells.get_mut(&place).expect("something happened").begun = begun;
+    };
+    // A stall in the fourth second, made up for in the fifth. Then the end comes before 150 of them.
+    cell(&mut results, 3, 0);
+    cell(&mut results, 4, 200);
+    cell(&mut results, 9, 0);
+    cell(&mut results, 10, 50);
+    cell(&mut results, 11, 100);
+    let lost: Vec<u64> = super::figure::units(&results).iter().map(|unit| unit.lost).collect();
+    assert_eq!(lost, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 50, 100]);
+}
+
+#[test]
 fn change_below_the_margin_decides_nothing() {
     let mut dice = Dice(3);
     let calm = Server { unrest: 0.0, ..SERVER };

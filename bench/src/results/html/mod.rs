@@ -44,7 +44,7 @@ fn write_page(results: &Results, to: &mut String) -> fmt::Result {
         writeln!(
             to,
             "<aside class=\"warning\" id=\"bottleneck\"><p><strong>Careful: {}.</strong></p>\
-             <p>{rule}</p></aside>",
+             <p>{rule} Seconds with such a worker are marked at the foot of each plot.</p></aside>",
             escape(&sentence)
         )?;
     }

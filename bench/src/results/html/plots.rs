@@ -8,7 +8,7 @@ use super::axis::{Axis, micros, percentile_place};
 use super::plot::{Look, Plot, Series, Span, SpanKind};
 use crate::seconds::{Cell, ConnectionState, HandshakeKind, Latencies, Reason, Second};
 
-/// A second shorter than this says little of a rate.
+/// A second shorter than this says little of a rate or a percentile.
 const LENGTH_MIN_S: f64 = 0.5;
 
 /// Reasons with a line of their own.
@@ -156,6 +156,7 @@ fn latency(rows: &[Row<'_>], base: &OverTime) -> Plot {
         points: rows
             .iter()
             .zip(&of)
+            .filter(|(row, _)| row.length_s >= LENGTH_MIN_S || rows.len() == 1)
             .map(|(row, it)| (row.x(), (it.count > 0).then(|| value(it))))
             .collect(),
         look: Look::Line,

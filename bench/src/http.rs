@@ -1,4 +1,8 @@
-//! As much of HTTP/1.1 as a load needs: the head of an answer with a known length.
+//! As much of HTTP/1.1 as a load needs: the head of an answer, and a body in chunks.
+
+mod chunks;
+
+pub(crate) use chunks::Chunks;
 
 /// Longest head that is read.
 pub(crate) const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -11,9 +15,18 @@ pub(crate) struct Head {
     /// The status code.
     pub(crate) status: u16,
     /// The length of the body.
-    pub(crate) length: u64,
+    pub(crate) length: Length,
     /// What the server will do with the connection.
     pub(crate) then: Then,
+}
+
+/// How long a body is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Length {
+    /// So many bytes.
+    Known(u64),
+    /// It comes in chunks, each with its length.
+    Chunked,
 }
 
 /// What follows an answer.
@@ -32,7 +45,7 @@ pub(crate) enum HeadError {
     TooLong,
     /// Not HTTP/1.x, or a line is not a header.
     Malformed,
-    /// No Content-Length: chunked, or until the end of the connection.
+    /// Neither a Content-Length nor chunks: until the end of the connection.
     NoLength,
 }
 
@@ -46,17 +59,29 @@ pub(crate) fn parse_head(bytes: &[u8]) -> Result<Option<Head>, HeadError> {
     let mut lines = text.split("\r\n");
     let status = status_of(lines.next().unwrap_or("")).ok_or(HeadError::Malformed)?;
     let mut length = None;
+    let mut chunked = false;
     let mut then = Then::Stay;
     for line in lines {
         let (name, value) = line.split_once(':').ok_or(HeadError::Malformed)?;
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
-            length = Some(value.parse().map_err(|_| HeadError::Malformed)?);
+            length = Some(Length::Known(value.parse().map_err(|_| HeadError::Malformed)?));
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            // RFC 9112 §6.1: the only coding that every client knows.
+            if !value.eq_ignore_ascii_case("chunked") {
+                return Err(HeadError::Malformed);
+            }
+            chunked = true;
         } else if name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close") {
             then = Then::Close;
         }
     }
-    let length = length.ok_or(HeadError::NoLength)?;
+    // RFC 9112 §6.3: both of them is an attempt at smuggling, or a mistake.
+    let length = match (length, chunked) {
+        (Some(_), true) => return Err(HeadError::Malformed),
+        (None, true) => Length::Chunked,
+        (length, false) => length.ok_or(HeadError::NoLength)?,
+    };
     Ok(Some(Head { bytes: end + 4, status, length, then }))
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::failure::Failed;
-use crate::http::{HEAD_BYTES_MAX, HeadError, parse_head};
+use crate::http::{Chunks, HEAD_BYTES_MAX, HeadError, Length, parse_head};
 use crate::seconds::Reason;
 
 /// What one operation asks on its connection, and what has to come back.
@@ -84,9 +84,18 @@ enum Reader {
 
 #[derive(Debug)]
 struct Body {
-    left: u64,
+    rest: Rest,
+    /// Bytes so far.
+    total: u64,
     hash: Option<Hash>,
     then: Then,
+}
+
+/// What has to come yet.
+#[derive(Debug)]
+enum Rest {
+    Bytes(u64),
+    Chunks(Chunks),
 }
 
 /// A hash under way, which has nothing to say in a debug format.
@@ -164,9 +173,10 @@ impl Exchange {
         }
         match &mut self.reader {
             Reader::Body(body) => {
-                *received += plain.len() as u64;
+                let before = body.total;
                 body.take(plain)?;
-                if body.left > 0 {
+                *received += body.total - before;
+                if !body.is_whole() {
                     return Ok(None);
                 }
                 let then = body.end(&self.ask)?;
@@ -189,24 +199,23 @@ impl Exchange {
     }
 
     fn body_of(&self, head: &crate::http::Head) -> Result<Body, Failed> {
-        let Expect::Http { status, length, sha256 } = &self.ask.expect else {
+        let Expect::Http { status, sha256, .. } = &self.ask.expect else {
             return Err(Reason::Malformed.into());
         };
         if head.status != *status {
             let detail = format!("{} instead of {status}", head.status);
             return Err(Failed::new(Reason::Status, detail));
         }
-        let wanted = match length {
-            Some(length) => *length,
-            None => *self.ask.first_length.get_or_init(|| head.length),
+        let rest = match head.length {
+            Length::Chunked => Rest::Chunks(Chunks::new()),
+            Length::Known(length) => {
+                check_length(&self.ask, length)?;
+                Rest::Bytes(length)
+            }
         };
-        if head.length != wanted {
-            let detail = format!("{} instead of {wanted}", head.length);
-            return Err(Failed::new(Reason::Length, detail));
-        }
         let then = if head.stays() { Then::Stay } else { Then::ServerCloses };
         let hash = sha256.map(|_| Hash(Context::new(&SHA256)));
-        Ok(Body { left: head.length, hash, then })
+        Ok(Body { rest, total: 0, hash, then })
     }
 
     /// The answer is whole.
@@ -232,17 +241,39 @@ impl Exchange {
 
 impl Body {
     fn take(&mut self, plain: &[u8]) -> Result<(), Failed> {
-        let Some(left) = self.left.checked_sub(plain.len() as u64) else {
-            return Err(Failed::new(Reason::Length, "more than the answer says"));
+        let Self { rest, total, hash, then: _ } = self;
+        let mut heard = |data: &[u8]| {
+            *total += data.len() as u64;
+            if let Some(hash) = hash {
+                hash.0.update(data);
+            }
         };
-        self.left = left;
-        if let Some(hash) = &mut self.hash {
-            hash.0.update(plain);
+        match rest {
+            Rest::Bytes(left) => {
+                let Some(less) = left.checked_sub(plain.len() as u64) else {
+                    return Err(Failed::new(Reason::Length, "more than the answer says"));
+                };
+                *left = less;
+                heard(plain);
+                Ok(())
+            }
+            Rest::Chunks(chunks) => chunks
+                .take(plain, heard)
+                .map_err(|error| Failed::new(Reason::Malformed, format!("chunks: {error:?}"))),
         }
-        Ok(())
+    }
+
+    fn is_whole(&self) -> bool {
+        match &self.rest {
+            Rest::Bytes(left) => *left == 0,
+            Rest::Chunks(chunks) => chunks.is_done(),
+        }
     }
 
     fn end(&mut self, ask: &Ask) -> Result<Then, Failed> {
+        if matches!(self.rest, Rest::Chunks(_)) {
+            check_length(ask, self.total)?;
+        }
         if let (Some(hash), Expect::Http { sha256: Some(wanted), .. }) =
             (self.hash.take(), &ask.expect)
             && hash.0.finish().as_ref() != wanted
@@ -251,4 +282,16 @@ impl Body {
         }
         Ok(self.then)
     }
+}
+
+/// All bodies have the length that is wanted, or else that of the first one.
+fn check_length(ask: &Ask, length: u64) -> Result<(), Failed> {
+    let wanted = match ask.expect {
+        Expect::Http { length: Some(wanted), .. } => wanted,
+        _ => *ask.first_length.get_or_init(|| length),
+    };
+    if length == wanted {
+        return Ok(());
+    }
+    Err(Failed::new(Reason::Length, format!("{length} instead of {wanted}")))
 }

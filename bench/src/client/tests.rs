@@ -200,6 +200,21 @@ fn answer_is_the_same_however_it_is_cut() {
 }
 
 #[test]
+fn chunks_are_a_body() {
+    let chunked =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+    for cut in [1, 40, 1000] {
+        let mut pair = Pair::new();
+        pair.ask(wanting(200, Some(5), Some(HASH)));
+        let step = pair.answer(chunked, 1000, cut).expect("as wanted");
+        assert_eq!((step.done, step.received), (Some(Then::Stay), 5));
+    }
+    let mut pair = Pair::new();
+    pair.ask(wanting(200, Some(6), None));
+    assert_eq!(pair.answer(chunked, 1000, 1000).expect_err("5").reason, Reason::Length);
+}
+
+#[test]
 fn answers_that_are_not_as_wanted_fail_by_reason() {
     let more = [HELLO, b"!"].concat();
     let cases: [(Ask, &[u8], Reason); 6] = [

@@ -26,7 +26,7 @@ mod worker;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -40,10 +40,37 @@ const RUN_EXAMPLE: &str = "Examples:
   weir-bench run https://one.example/ --connect 192.0.2.1:443 --ca ca.pem \\
       --connections 1k --duration 10s --mode keepalive --rate 5k/s
   weir-bench run https://one.example/ --connect 192.0.2.1:443 --ca ca.pem \\
-      --mode handshake --connections 50 --resume 0.5
+      --transport xdp --interface eth0 --source 192.0.2.64/26 --mode handshake
+  weir-bench run mix.toml
   weir-bench run https://one.example/ --ca ca.pem --rate 5k/s --output before.json --html before.html
 
-Not yet: HTTP/2, chunked answers, the PROXY header.";
+A file says everything that flags do, and more:
+  target      = \"https://one.example/\"
+  connect     = \"192.0.2.1:443\"
+  connections = \"10k\"          # also: workers, timeout, seed, spacing, transport, interface,
+  spacing     = \"poisson\"      # source, gateway, own
+  [tls]
+  ca     = \"ca.pem\"            # paths start at the file's folder; also: certificate, key
+  names  = [\"a.example\", \"b.example\"]  # or names_file; zipf = 1.1 asks for the first ones more often
+  resume = 0.5                 # also: alpn, versions, suites, groups
+  [[phase]]
+  shape = \"ramp\"               # hold (rate), ramp (from, to), step (from, to, steps),
+  from = 0                     # spike (rate, peak, width)
+  to = \"5k/s\"
+  duration = \"10s\"
+  measured = false
+  [[phase]]
+  duration = \"60s\"
+  rate = \"5k/s\"                # without a rate: a closed loop
+  [[step]]
+  weight = 3
+  path = \"/a\"                  # also: name, mode, status, length, sha256, headers
+  [[step]]
+  method = \"POST\"
+  body_size = \"16KiB\"          # or body, body_file; slow-read and slow-write: every, piece; echo: size
+
+Not yet: HTTP/2, the PROXY header, several receive queues over xdp, and source
+addresses of one's choice over kernel sockets.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -60,8 +87,11 @@ enum Verb {
 
 fn main() -> ExitCode {
     let well = |()| ExitCode::SUCCESS;
-    let done = match Arguments::parse().command {
-        Verb::Run(arguments) => run_one(&arguments).map(well),
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let given = matches.subcommand().map(|(_, given)| given.clone()).unwrap_or_default();
+    let done = match arguments.command {
+        Verb::Run(arguments) => run_one(&arguments, &given).map(well),
         Verb::Report(arguments) => {
             results::report(&arguments).map(well).map_err(|error| error.to_string())
         }
@@ -79,8 +109,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_one(arguments: &scenario::RunArguments) -> Result<(), String> {
-    let draft = scenario::Draft::from(arguments);
+fn run_one(arguments: &scenario::RunArguments, given: &ArgMatches) -> Result<(), String> {
+    let draft = arguments.draft(given).map_err(|error| error.to_string())?;
     let scenario = scenario::Scenario::try_from(draft).map_err(|error| error.to_string())?;
     let stop = run::stop_on_signal().map_err(|error| error.to_string())?;
     let collector = arguments.outputs.collector(results::Scenario::from(&scenario));

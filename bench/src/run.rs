@@ -12,10 +12,11 @@ use crate::client::{Failed, Negotiated};
 use crate::plan::Plan;
 use crate::report::TlsFacts;
 use crate::results::{Collector, Ending, Facts, Results};
-use crate::scenario::{Scenario, TransportKind};
+use crate::scenario::{Scenario, TransportPlan};
 use crate::seconds::Second;
-use crate::transport::TransportError;
 use crate::transport::kernel::{self, KernelTransport};
+use crate::transport::xdp::XdpTransport;
+use crate::transport::{Transport, TransportError};
 use crate::worker::{Desk, Notes, Worker};
 
 /// Descriptors that a run needs beside one for each connection, closing ones among them.
@@ -76,13 +77,32 @@ fn work(
     seconds: Sender<Second>,
 ) -> Result<(), TransportError> {
     let plan = &scenario.plan;
+    let desk = (notes, start, stop);
+    match &scenario.transport {
+        TransportPlan::Kernel => {
+            let make = || KernelTransport::new(plan.connections_of(number));
+            work_over(make, scenario, number, desk, seconds)
+        }
+        TransportPlan::Xdp(xdp) => {
+            let make = || XdpTransport::new(xdp, plan.address, plan.connections);
+            work_over(make, scenario, number, desk, seconds)
+        }
+    }
+}
+
+/// The same, over the transport that `make` makes.
+fn work_over<T: Transport>(
+    make: impl FnOnce() -> Result<T, TransportError>,
+    scenario: &Scenario,
+    number: u32,
+    (notes, start, stop): (&Notebook, &Start, &AtomicBool),
+    seconds: Sender<Second>,
+) -> Result<(), TransportError> {
+    let plan = &scenario.plan;
     let made = scenario.tls.configs().map_err(|error| TransportError(error.to_string()));
     let made = made.and_then(|tls| {
         let desk = Desk { number, plan, tls, notes, seconds, stop };
-        let transport = match scenario.transport {
-            TransportKind::Kernel => KernelTransport::new(plan.connections_of(number))?,
-        };
-        let mut worker = Worker::new(desk, transport);
+        let mut worker = Worker::new(desk, make()?);
         worker.open_first()?;
         Ok(worker)
     });
@@ -101,6 +121,9 @@ fn work(
 /// Whether this process may have so many connections.
 fn check_limits(scenario: &Scenario) -> Result<(), TransportError> {
     let Plan { connections, workers, .. } = scenario.plan;
+    if scenario.transport != TransportPlan::Kernel {
+        return Ok(());
+    }
     if connections.div_ceil(workers) > kernel::CONNECTIONS_MAX {
         return Err(TransportError(format!(
             "{connections} connections over kernel sockets are more than {} for each of {workers} workers",

@@ -155,3 +155,21 @@ fn progress_is_told_every_second() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(said.matches("operations").count(), 2, "{said}");
 }
+
+#[test]
+fn others_machines_are_not_loaded_unless_they_are_said_to_be_ones_own() {
+    // A host without a way to anywhere: nothing could be sent if it tried.
+    let server = Server::start("gentle");
+    let run = |more: &[&str]| {
+        let mut command = server.host.command(env!("CARGO_BIN_EXE_weir-bench"));
+        command.args(["run", "https://one.example/", "--connect", "198.51.101.1:443", "--ca"]);
+        command.arg(server.authority()).args(["--warmup", "0s", "--duration", "100ms"]);
+        let output = command.args(more).output().expect("weir-bench runs");
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let refused = run(&[]);
+    assert!(refused.contains("--i-own-this-target one.example"), "{refused}");
+    let tried = run(&["--i-own-this-target", "one.example", "--timeout", "200ms"]);
+    assert!(tried.contains("not one operation succeeded"), "{tried}");
+}

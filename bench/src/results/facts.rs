@@ -7,8 +7,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use clap::ValueEnum;
-
 use crate::report::TlsFacts;
 use crate::scenario;
 use crate::schedule::{Pace, Piece, Spacing};
@@ -152,11 +150,10 @@ impl From<&scenario::Scenario> for Scenario {
             });
             begin_s = end_s;
         }
-        let transport = scenario.transport.to_possible_value();
         Self {
             target: scenario.url.clone(),
             address: plan.address.to_string(),
-            transport: transport.map_or_else(String::new, |value| value.get_name().to_owned()),
+            transport: scenario.transport.name().to_owned(),
             connections: plan.connections,
             workers: plan.workers,
             seed: plan.seed,

@@ -1,15 +1,18 @@
 //! A scenario in flags.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ValueEnum};
 
 use super::units::{parse_count, parse_duration, parse_rate, parse_size};
-use super::{Draft, Mode, PhaseDraft, StepDraft, TlsDraft, TransportKind};
+use super::{Draft, Mode, PhaseDraft, ScenarioError, StepDraft, TlsDraft, TransportKind};
 use crate::results::OutputArguments;
 use crate::schedule::{Pace, Spacing};
+use crate::transport::source::{SOURCES_MAX, parse_source};
+use crate::transport::xdp::XdpPlan;
 
 /// Which key exchange the client offers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -24,14 +27,14 @@ pub(crate) enum Group {
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
     /// `https://NAME[:PORT][/PATH]`; the name goes into SNI, the Host header and the check of the
-    /// certificate.
-    url: String,
+    /// certificate. Or a file with a scenario (`*.toml`), which says everything that flags do.
+    target: String,
     /// Address to connect to, instead of the name's.
     #[arg(long, value_name = "ADDR:PORT")]
     connect: Option<SocketAddr>,
     /// PEM file of the authority that signed the server's certificate.
     #[arg(long, value_name = "FILE")]
-    ca: PathBuf,
+    ca: Option<PathBuf>,
     /// Connections at once: 500, 10k.
     #[arg(long, default_value = "10", value_parser = parse_count)]
     connections: u32,
@@ -84,6 +87,16 @@ pub(crate) struct RunArguments {
     /// Over which sockets.
     #[arg(long, value_enum, default_value = "kernel")]
     transport: TransportKind,
+    /// --transport xdp: the interface that reaches the target.
+    #[arg(long, value_name = "DEV")]
+    interface: Option<String>,
+    /// --transport xdp: addresses to come from (192.0.2.64/26, 10.9.0.0/16), which nobody else has; of a
+    /// network the first 1,024.
+    #[arg(long, value_name = "NETWORK", value_parser = parse_source_flag, requires = "interface")]
+    source: Vec<Sources>,
+    /// --transport xdp: the router, where the target is not on the interface's own link.
+    #[arg(long, value_name = "ADDR", requires = "interface")]
+    gateway: Option<IpAddr>,
     /// Load a target beyond loopback and private networks, which must be yours: its name once more.
     #[arg(long, value_name = "NAME")]
     i_own_this_target: Vec<String>,
@@ -92,6 +105,53 @@ pub(crate) struct RunArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) outputs: OutputArguments,
+}
+
+/// What may be said beside a file, by the names that clap knows them by: where the results go.
+const FLAGS_BESIDE_A_FILE: [&str; 10] = [
+    "target",
+    "json",
+    "output",
+    "html",
+    "csv",
+    "hdr",
+    "metrics",
+    "quiet",
+    "RunArguments",
+    "OutputArguments",
+];
+
+impl RunArguments {
+    /// Is the scenario in a file?
+    fn is_file(&self) -> bool {
+        !self.target.starts_with("https:") && self.target.ends_with(".toml")
+    }
+
+    /// What the flags say, or the file.
+    ///
+    /// # Errors
+    /// The file is wrong, or flags would say something else than it does.
+    pub(crate) fn draft(&self, given: &ArgMatches) -> Result<Draft, ScenarioError> {
+        if self.is_file() {
+            let on_command_line = |id: &&clap::Id| {
+                let says_more = !FLAGS_BESIDE_A_FILE.contains(&id.as_str());
+                says_more && given.value_source(id.as_str()) == Some(ValueSource::CommandLine)
+            };
+            if let Some(flag) = given.ids().find(on_command_line) {
+                let text = format!(
+                    "--{} and a file: the file says everything",
+                    flag.as_str().replace('_', "-")
+                );
+                return Err(ScenarioError::Contradiction(text));
+            }
+            return super::file::read(Path::new(&self.target));
+        }
+        if self.ca.is_none() {
+            let text = "--ca FILE is missing: the authority that signed the server's certificate";
+            return Err(ScenarioError::Contradiction(text.to_owned()));
+        }
+        Ok(Draft::from(self))
+    }
 }
 
 impl From<&RunArguments> for Draft {
@@ -116,7 +176,7 @@ impl From<&RunArguments> for Draft {
         // An echo is no HTTP.
         let alpn = if arguments.mode == Mode::Echo { vec![] } else { vec!["http/1.1".to_owned()] };
         Self {
-            url: arguments.url.clone(),
+            url: arguments.target.clone(),
             connect: arguments.connect,
             connections: arguments.connections,
             workers: arguments.workers,
@@ -126,7 +186,7 @@ impl From<&RunArguments> for Draft {
             phases: phases(arguments),
             steps: vec![step],
             tls: TlsDraft {
-                ca: arguments.ca.clone(),
+                ca: arguments.ca.clone().unwrap_or_default(),
                 groups: groups.iter().map(|name| (*name).to_owned()).collect(),
                 alpn,
                 ..TlsDraft::default()
@@ -135,9 +195,27 @@ impl From<&RunArguments> for Draft {
             zipf: 0.0,
             resume: arguments.resume,
             transport: arguments.transport,
+            xdp: xdp(arguments),
             owned: arguments.i_own_this_target.clone(),
         }
     }
+}
+
+/// The addresses of one `--source`.
+#[derive(Clone, Debug)]
+struct Sources(Vec<IpAddr>);
+
+fn parse_source_flag(text: &str) -> Result<Sources, String> {
+    parse_source(text).map(Sources)
+}
+
+fn xdp(arguments: &RunArguments) -> Option<XdpPlan> {
+    let sources = arguments.source.iter().flat_map(|Sources(addresses)| addresses).copied();
+    Some(XdpPlan {
+        interface: arguments.interface.clone()?,
+        sources: sources.take(SOURCES_MAX).collect(),
+        gateway: arguments.gateway,
+    })
 }
 
 /// A warm-up, and what is measured.

@@ -3,7 +3,9 @@
 //! Flags and files say the same things: both make a [`Draft`], and a [`Scenario`] is a draft that was
 //! checked.
 
+mod file;
 mod flags;
+mod reader;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use crate::plan::Plan;
 use crate::random::Choice;
 use crate::schedule::{Course, Pace, Piece, Spacing};
 use crate::target;
+use crate::transport::xdp::XdpPlan;
 
 /// What one operation is.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
@@ -62,6 +65,25 @@ pub(crate) enum TransportKind {
     /// The kernel's, by io_uring.
     #[default]
     Kernel,
+    /// weir's own, over AF_XDP, from addresses that the harness owns: a connection costs no descriptor.
+    Xdp,
+}
+
+/// The same, with what it needs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum TransportPlan {
+    Kernel,
+    Xdp(XdpPlan),
+}
+
+impl TransportPlan {
+    /// Its name in results.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Xdp(_) => "xdp",
+        }
+    }
 }
 
 /// One kind of operation, as a scenario says it.
@@ -142,6 +164,8 @@ pub(crate) struct Draft {
     /// Share of connections that offer to resume a session.
     pub(crate) resume: f64,
     pub(crate) transport: TransportKind,
+    /// Where it leaves from, for the transport that needs it.
+    pub(crate) xdp: Option<XdpPlan>,
     /// Names of targets beyond private networks that the user says are theirs.
     pub(crate) owned: Vec<String>,
 }
@@ -164,7 +188,7 @@ pub(crate) struct Scenario {
     /// Names of the plan's steps.
     pub(crate) steps: Vec<String>,
     pub(crate) tls: TlsDraft,
-    pub(crate) transport: TransportKind,
+    pub(crate) transport: TransportPlan,
     pub(crate) plan: Plan,
 }
 
@@ -179,6 +203,8 @@ pub(crate) enum ScenarioError {
     Pem(String),
     /// rustls refuses the parameters.
     Tls(String),
+    /// A scenario's file can't be read, or says what is wrong.
+    File(String),
     /// What was asked for does not go together.
     Contradiction(String),
     /// A target that may not be one's own.
@@ -190,7 +216,7 @@ impl fmt::Display for ScenarioError {
         match self {
             Self::Url(url) => write!(f, "{url}: not of the form https://NAME[:PORT][/PATH]"),
             Self::Address(what) => write!(f, "{what}; give one with --connect"),
-            Self::Pem(what) | Self::Contradiction(what) => f.write_str(what),
+            Self::Pem(what) | Self::File(what) | Self::Contradiction(what) => f.write_str(what),
             Self::Tls(what) => write!(f, "TLS: {what}"),
             Self::NotYours(refusal) => refusal.fmt(f),
         }
@@ -218,7 +244,13 @@ impl TryFrom<Draft> for Scenario {
             let parsed = ServerName::try_from(name.clone());
             parsed.map_err(|_| ScenarioError::Tls(format!("{name:?} is no name of a server")))
         };
-        let workers = draft.workers.unwrap_or_else(cores).clamp(1, draft.connections);
+        let transport = transport(&draft)?;
+        let workers = match &transport {
+            TransportPlan::Kernel => {
+                draft.workers.unwrap_or_else(cores).clamp(1, draft.connections)
+            }
+            TransportPlan::Xdp(_) => 1,
+        };
         let plan = Plan {
             address,
             names: names.iter().map(server_name).collect::<Result<_, _>>()?,
@@ -246,9 +278,29 @@ impl TryFrom<Draft> for Scenario {
             steps: draft.steps.iter().map(|step| step.name.clone()).collect(),
             url: draft.url,
             tls: draft.tls,
-            transport: draft.transport,
+            transport,
             plan,
         })
+    }
+}
+
+fn transport(draft: &Draft) -> Result<TransportPlan, ScenarioError> {
+    let wrong = |what: &str| Err(ScenarioError::Contradiction(what.to_owned()));
+    match (draft.transport, &draft.xdp) {
+        (TransportKind::Kernel, None) => Ok(TransportPlan::Kernel),
+        (TransportKind::Kernel, Some(_)) => wrong(
+            "an interface and source addresses are for the transport xdp: the kernel chooses its own",
+        ),
+        (TransportKind::Xdp, Some(plan)) if plan.sources.is_empty() => wrong(
+            "the transport xdp needs source addresses that nobody else has: --source 192.0.2.64/26",
+        ),
+        (TransportKind::Xdp, Some(_)) if draft.workers.is_some_and(|workers| workers > 1) => wrong(
+            "the transport xdp has one worker: one for each receive queue, of which there is one",
+        ),
+        (TransportKind::Xdp, Some(plan)) => Ok(TransportPlan::Xdp(plan.clone())),
+        (TransportKind::Xdp, None) => {
+            wrong("the transport xdp needs an interface that reaches the target: --interface eth0")
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 //! weir's own stack.
 
 pub(crate) mod kernel;
+pub(crate) mod source;
+pub(crate) mod xdp;
 
 use std::fmt;
 use std::net::SocketAddr;

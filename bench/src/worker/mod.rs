@@ -86,6 +86,8 @@ pub(crate) struct Worker<'a, T: Transport> {
     connections_max: u32,
     counts: Counts,
     sampled: Sampled,
+    /// What the next step writes into, if the last one wrote nothing.
+    scratch: Vec<u8>,
 }
 
 /// How far a worker is.
@@ -142,6 +144,7 @@ impl<'a, T: Transport> Worker<'a, T> {
             connections_max: plan.connections_of(desk.number),
             counts: Counts::default(),
             sampled: Sampled::default(),
+            scratch: Vec::new(),
             desk,
             transport,
         }

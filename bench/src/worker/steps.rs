@@ -119,7 +119,7 @@ impl<T: Transport> Worker<'_, T> {
 
     fn on_connected(&mut self, token: Token) {
         self.move_to(token, ConnectionState::Handshaking);
-        let mut out = self.transport.buffer();
+        let mut out = self.out();
         let Some(conn) = self.conns.get_mut(token) else { return };
         match conn.client.connected(&mut out) {
             Ok(()) => {
@@ -131,7 +131,7 @@ impl<T: Transport> Worker<'_, T> {
     }
 
     fn on_bytes(&mut self, token: Token, bytes: &mut [u8]) {
-        let mut out = self.transport.buffer();
+        let mut out = self.out();
         let Some(conn) = self.conns.get_mut(token) else { return };
         let result = conn.client.receive(bytes, &mut self.buffers, &mut out);
         let owes = !out.is_empty();
@@ -253,7 +253,7 @@ impl<T: Transport> Worker<'_, T> {
 
     /// Sends the next piece.
     fn write(&mut self, token: Token) {
-        let mut out = self.transport.buffer();
+        let mut out = self.out();
         let Some(conn) = self.conns.get_mut(token) else { return };
         let (result, op) = (conn.client.write(&mut out), conn.op);
         self.send(token, out);
@@ -273,8 +273,16 @@ impl<T: Transport> Worker<'_, T> {
         }
     }
 
+    /// An empty buffer for what a step of a connection has to send.
+    fn out(&mut self) -> Vec<u8> {
+        let scratch = std::mem::take(&mut self.scratch);
+        if scratch.capacity() > 0 { scratch } else { self.transport.buffer() }
+    }
+
     fn send(&mut self, token: Token, out: Vec<u8>) {
-        if !out.is_empty() {
+        if out.is_empty() {
+            self.scratch = out;
+        } else {
             self.transport.send(token, out);
         }
     }
@@ -319,7 +327,7 @@ impl<T: Transport> Worker<'_, T> {
 
     /// Ends our direction, and waits for the server to end its own.
     pub(super) fn close(&mut self, token: Token) {
-        let mut out = self.transport.buffer();
+        let mut out = self.out();
         let Some(conn) = self.conns.get_mut(token) else { return };
         let state = conn.state;
         if state == ConnectionState::Closing {

@@ -7,6 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::tcp::congestion::CongestionAlgorithm;
 use crate::tcp::ecn::{EcnBackoff, EcnFeedback, EcnMode, EcnPolicy};
+use crate::tcp::ends::is_mapped;
 use crate::tcp::pmtud::MtuProbing;
 use crate::tcp::rtt::RtoBounds;
 use crate::tcp::user_timeout::UserTimeoutOption;
@@ -349,7 +350,8 @@ impl Interface {
             if prefix > bits {
                 return Err(ConfigError::PrefixTooLong(address));
             }
-            if !is_unicast(address) {
+            // What stands for an IPv4 address in IPv6 is no address of a host. RFC 4291 §2.5.5.2.
+            if !is_unicast(address) || matches!(address, IpAddr::V6(v6) if is_mapped(v6.octets())) {
                 return Err(ConfigError::AddressNotUnicast(address));
             }
         }

@@ -1,19 +1,27 @@
 //! What an engine tells its owner: names of things, events, verdicts on frames, errors.
 
 use core::fmt;
+use core::num::NonZeroU32;
 
 use super::demux::FlowHash;
 use super::slots::ConnectionId;
 
 /// A listener: stays valid until [`crate::Engine::unlisten`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ListenerId(pub(crate) u32);
+pub struct ListenerId(NonZeroU32);
+
+const _: () = assert!(size_of::<Option<ListenerId>>() == 4);
 
 impl ListenerId {
     /// A small number, unique among the listeners that were ever made: for side tables.
     #[must_use]
     pub const fn index(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
+    }
+
+    /// The listener with that [index](Self::index).
+    pub(crate) const fn of_index(index: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(index))
     }
 }
 

@@ -11,6 +11,7 @@ use super::reply::Reply;
 use super::settle::Entry;
 use super::time_wait::{TimeWaitRecord, TimeWaitStep};
 use crate::tcp::ecn::EcnOffer;
+use crate::tcp::ends::Ends;
 use crate::tcp::header::Route;
 use crate::tcp::input::Incoming;
 use crate::tcp::input::closed::reset_for;
@@ -64,16 +65,11 @@ impl Flow {
 impl<F: Frame, B: Buffer> Engine<F, B> {
     /// What a 4-tuple belongs to.
     pub(super) fn find_flow(&self, tuple: &FourTuple) -> Option<Flow> {
-        let hash = self.hasher.hash(tuple);
-        let is_it = |number| {
-            let found = match Flow::from_number(number) {
-                Flow::Connection(slot) => {
-                    self.connections.get_at(slot).map(|(_, entry)| entry.tcb.tuple)
-                }
-                Flow::HalfOpen(number) => self.half_open.tuple(number),
-                Flow::TimeWait(number) => self.record(number).map(|record| record.tuple),
-            };
-            found.as_ref() == Some(tuple)
+        let (hash, ends) = (self.hasher.hash(tuple), Ends::of(tuple));
+        let is_it = |number| match Flow::from_number(number) {
+            Flow::Connection(slot) => self.is_between(slot, &ends),
+            Flow::HalfOpen(number) => self.half_open.tuple(number).as_ref() == Some(tuple),
+            Flow::TimeWait(number) => self.record(number).is_some_and(|it| it.tuple == *tuple),
         };
         self.flows.find(hash, is_it).map(Flow::from_number)
     }
@@ -81,13 +77,18 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// The slot of the connection that a 4-tuple belongs to.
     #[inline]
     pub(super) fn find_connection(&self, tuple: &FourTuple) -> Option<u32> {
+        let ends = Ends::of(tuple);
         let is_it = |number| match Flow::from_number(number) {
-            Flow::Connection(slot) => {
-                self.connections.get_at(slot).is_some_and(|(_, entry)| entry.tcb.tuple == *tuple)
-            }
+            Flow::Connection(slot) => self.is_between(slot, &ends),
             Flow::HalfOpen(_) | Flow::TimeWait(_) => false,
         };
         self.flows.find(self.hasher.hash(tuple), is_it)
+    }
+
+    /// Whether the connection in a slot is one between these two.
+    #[inline]
+    fn is_between(&self, slot: u32, ends: &Ends) -> bool {
+        self.connections.get_at(slot).is_some_and(|(_, entry)| entry.tcb.ends == *ends)
     }
 
     /// Enters a flow; `None` when the table is full, which the tables' own limits prevent.

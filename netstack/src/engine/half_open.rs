@@ -13,6 +13,7 @@ use super::interned::Interned;
 use super::slab::Slab;
 use crate::tcp::connection::default_mss;
 use crate::tcp::ecn::EcnOffer;
+use crate::tcp::ends::octets;
 use crate::tcp::header::Route;
 use crate::tcp::input::listen::HalfOpen;
 use crate::tcp::isn::Secrets;
@@ -136,7 +137,7 @@ impl HalfOpens {
             remote_port: tuple.remote.port(),
             local,
             route,
-            mss: options.mss.unwrap_or_else(|| default_mss(&tuple)),
+            mss: options.mss.unwrap_or_else(|| default_mss(tuple.ip_version())),
             iss,
             irs,
             ts_value: options.timestamps.map_or(0, |timestamps| timestamps.value),
@@ -248,14 +249,6 @@ impl HalfOpens {
     /// Bytes of memory that they take up.
     pub(super) fn bytes(&self) -> usize {
         self.records.bytes()
-    }
-}
-
-/// An address of either family as 16 octets.
-pub(super) const fn octets(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
     }
 }
 

@@ -69,8 +69,8 @@ impl Listeners {
         counts.enter(TcpState::Listen);
         let (congestion, user_timeout) = (None, None);
         self.all.push(Listener { listen, open: Open::Yes, congestion, user_timeout, counts });
-        self.by_address.insert(address, ListenerId(index));
-        Ok(ListenerId(index))
+        self.by_address.insert(address, ListenerId::of_index(index));
+        Ok(ListenerId::of_index(index))
     }
 
     /// Stops one.
@@ -100,7 +100,7 @@ impl Listeners {
 
     /// All of them, closed or not.
     pub(super) fn iter(&self) -> impl Iterator<Item = (ListenerId, &Listener)> {
-        (0..).map(ListenerId).zip(&self.all)
+        (0..).map(ListenerId::of_index).zip(&self.all)
     }
 
     /// The one of that name, to change.

@@ -16,6 +16,7 @@ use crate::tcp::header::Route;
 use crate::tcp::input::listen::receive_half;
 use crate::tcp::segment::FourTuple;
 use crate::tcp::seq::{SeqNum, WindowScale};
+use crate::tcp::short::CoarseInstant;
 use crate::tcp::state::{Signal, State, SynSent};
 use crate::tcp::timers::Repair;
 use crate::time::Instant;
@@ -75,8 +76,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         route: Option<Route>,
     ) -> Tcb<F, B> {
         let clock = self.secrets.timestamp_offset(&tuple);
-        let timestamps =
-            TimestampState { clock, recent: 0, recent_at: now, last_ack_sent: SeqNum::ZERO };
+        let timestamps = TimestampState {
+            clock,
+            recent: 0,
+            recent_at: CoarseInstant::of(now),
+            last_ack_sent: SeqNum::ZERO,
+        };
         let parts = TcbParts {
             tuple,
             state: State::SynSent(SynSent::default()),

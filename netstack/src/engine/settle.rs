@@ -166,7 +166,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             env.counters.acks_sent += 1;
             env.replies.push(Reply::Segment(ack), env.counters);
         }
-        let (tuple, listener, counted) = (tcb.tuple, tcb.listener, entry.counted);
+        let (tuple, listener, counted) = (tcb.tuple(), tcb.listener, entry.counted);
         let record = match tcb.state {
             State::TimeWait(_) => Some(TimeWaitRecord::of(tcb, tcb.recv.rcv_nxt())),
             _ => None,

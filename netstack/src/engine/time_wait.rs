@@ -5,9 +5,10 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::event::ListenerId;
 use super::fifo::{Fifo, Links, Queued};
-use super::half_open::{address, octets};
+use super::half_open::address;
 use super::slab::Slab;
 use crate::tcp::connection::Tcb;
+use crate::tcp::ends::octets;
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::input::sequence::is_before;
 use crate::tcp::isn::TimestampClock;
@@ -46,7 +47,7 @@ struct Kept {
     /// Which of the interface's addresses is ours.
     local: u16,
     timestamps: Used,
-    listener: u32,
+    listener: Option<ListenerId>,
     snd_nxt: SeqNum,
     rcv_nxt: SeqNum,
     ts_recent: u32,
@@ -61,9 +62,6 @@ enum Used {
     No,
     Yes,
 }
-
-/// In place of a listener: we opened the connection.
-const NO_LISTENER: u32 = u32::MAX;
 
 /// The addresses of an interface, as its configuration has them.
 pub(super) type Addresses = [(IpAddr, u8)];
@@ -96,7 +94,7 @@ impl TimeWaits {
             local_port: tuple.local.port(),
             local,
             timestamps: if ts_recent.is_some() { Used::Yes } else { Used::No },
-            listener: listener.map_or(NO_LISTENER, |ListenerId(number)| number),
+            listener,
             snd_nxt,
             rcv_nxt,
             ts_recent: ts_recent.unwrap_or(0),
@@ -114,7 +112,7 @@ impl TimeWaits {
         let local = SocketAddr::new(local, kept.local_port);
         Some(TimeWaitRecord {
             tuple: FourTuple { local, remote },
-            listener: (kept.listener != NO_LISTENER).then_some(ListenerId(kept.listener)),
+            listener: kept.listener,
             snd_nxt: kept.snd_nxt,
             rcv_nxt: kept.rcv_nxt,
             ts_recent: match kept.timestamps {
@@ -174,7 +172,7 @@ impl TimeWaitRecord {
     /// What is kept of `tcb`.
     pub(crate) fn of<F, B>(tcb: &Tcb<F, B>, rcv_nxt: SeqNum) -> Self {
         Self {
-            tuple: tcb.tuple,
+            tuple: tcb.ends.tuple(),
             listener: tcb.listener,
             snd_nxt: tcb.send.snd_nxt,
             rcv_nxt,

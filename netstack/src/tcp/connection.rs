@@ -6,6 +6,7 @@ use core::num::NonZeroU32;
 use super::cold::Cold;
 use super::congestion::Congestion;
 use super::ecn::EcnState;
+use super::ends::Ends;
 use super::header::Route;
 use super::isn::TimestampClock;
 use super::pacing::Pacer;
@@ -14,10 +15,11 @@ use super::recovery::{Path, Recovery, Reports};
 use super::recv::Recv;
 use super::rtt::RttEstimator;
 use super::sack::Scoreboard;
-use super::segment::FourTuple;
+use super::segment::{FourTuple, IpVersion};
 use super::send::Send;
 use super::send_buffer::SendBuffer;
 use super::seq::{SeqNum, WindowScale, WindowSize};
+use super::short::{CoarseInstant, wrapping_millis};
 use super::state::{Signal, State};
 use super::timers::TimerTable;
 use super::train::Lane;
@@ -51,7 +53,7 @@ pub(crate) struct Env<'a, F> {
 #[repr(C)]
 pub(crate) struct Tcb<F, B> {
     // What every segment touches comes first.
-    pub(crate) tuple: FourTuple,
+    pub(crate) ends: Ends,
     pub(crate) send: Send,
     pub(crate) state: State,
     pub(crate) due: Due,
@@ -119,7 +121,7 @@ pub(crate) struct TimestampState {
     /// TS.Recent.
     pub(crate) recent: u32,
     /// When it was taken.
-    pub(crate) recent_at: Instant,
+    pub(crate) recent_at: CoarseInstant,
     /// Last.ACK.sent.
     pub(crate) last_ack_sent: SeqNum,
 }
@@ -190,7 +192,9 @@ impl Notes {
 /// limit tells a stranger what others do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChallengeLimit {
-    since: Instant,
+    /// When that second began, in milliseconds. One that is taken for current because the clock has
+    /// wrapped (49.7 days) was a second long as well.
+    since_ms: u32,
     sent: u8,
 }
 
@@ -205,7 +209,6 @@ impl ChallengeLimit {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stats {
     pub(crate) bytes_sent: u64,
-    pub(crate) bytes_acked: u64,
     pub(crate) bytes_retransmitted: u64,
     pub(crate) retransmits: u32,
     /// Keepalive probes or SYNs without an answer.
@@ -240,12 +243,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             recovery: Cold::new(),
             congestion: Congestion::new(config.congestion, u32::from(DEFAULT_MSS)),
             ecn: EcnState::NONE,
-            rtt: RttEstimator::new(config.rto_bounds()),
+            rtt: RttEstimator::new(),
             timers: TimerTable::NONE,
             pacer: Pacer::new(),
             due: Due::Nothing,
             notes: Notes::default(),
-            tuple,
+            ends: Ends::of(&tuple),
             route,
             lane: Lane::default(),
             path_mtu,
@@ -254,7 +257,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             owner: Owner::Attached,
             listener,
             end: None,
-            challenge: ChallengeLimit { since: env.now, sent: 0 },
+            challenge: ChallengeLimit { since_ms: wrapping_millis(env.now), sent: 0 },
             heard_at: env.now,
             sent_at: env.now,
             flight_sent: 0,
@@ -267,13 +270,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Takes the MSS of the peer's SYN and computes what we send. RFC 9293 §3.7.1, RFC 6691.
     pub(crate) fn set_peer_mss(&mut self, mss: Option<u16>) {
-        self.peer_mss = mss.unwrap_or_else(|| default_mss(&self.tuple)).max(MSS_MIN);
+        self.peer_mss = mss.unwrap_or_else(|| default_mss(self.ends.ip_version())).max(MSS_MIN);
         self.update_mss();
     }
 
     /// Computes the segment size from the path MTU and the peer's MSS.
     pub(crate) fn update_mss(&mut self) {
-        let headers = ip_header_len(&self.tuple) + TCP_HEADER_LEN;
+        let headers = ip_header_len(self.ends.ip_version()) + TCP_HEADER_LEN;
         let path = self.path_mtu.saturating_sub(headers);
         let options = if self.options.timestamps.is_some() { TIMESTAMPS_LEN } else { 0 };
         self.mss = self.peer_mss.min(path).saturating_sub(options).max(MSS_MIN / 2);
@@ -282,7 +285,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Moves to another state through the one door, and sets what the new one needs.
     pub(crate) fn signal(&mut self, env: &Env<'_, F>, signal: Signal) {
-        let next = self.state.on(signal, env.now + env.config.time_wait);
+        let next = self.state.on(signal);
         if next.name() == self.state.name() {
             self.state = next;
             return;
@@ -329,8 +332,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Whether a challenge ACK may go out now; counts it. RFC 5961 §7.
     pub(crate) fn challenge(&mut self, env: &mut Env<'_, F>) {
-        if env.now - self.challenge.since >= Span::from_secs(1) {
-            self.challenge = ChallengeLimit { since: env.now, sent: 0 };
+        let now_ms = wrapping_millis(env.now);
+        if now_ms.wrapping_sub(self.challenge.since_ms) >= 1_000 {
+            self.challenge = ChallengeLimit { since_ms: now_ms, sent: 0 };
         }
         if self.challenge.sent >= env.config.challenge_acks_per_second {
             env.counters.challenge_acks_limited += 1;
@@ -353,6 +357,16 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             SackPermitted::Yes => Reports::Sack,
             SackPermitted::No => Reports::DuplicateAcks,
         }
+    }
+
+    /// The two ends.
+    pub(crate) const fn tuple(&self) -> FourTuple {
+        self.ends.tuple()
+    }
+
+    /// The retransmission timeout.
+    pub(crate) fn rto(&self, config: &TcpConfig) -> Span {
+        self.rtt.rto(config.rto_bounds())
     }
 
     /// Round-trip facts for loss detection.
@@ -396,18 +410,24 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 }
 
 /// Bytes of the IP header of a connection's packets.
-pub(crate) const fn ip_header_len(tuple: &FourTuple) -> u16 {
-    if tuple.local.is_ipv4() { 20 } else { 40 }
+pub(crate) const fn ip_header_len(version: IpVersion) -> u16 {
+    match version {
+        IpVersion::V4 => 20,
+        IpVersion::V6 => 40,
+    }
 }
 
 /// The MSS of a peer that doesn't say. RFC 9293 §3.7.1.
-pub(crate) const fn default_mss(tuple: &FourTuple) -> u16 {
-    if tuple.local.is_ipv4() { DEFAULT_MSS } else { DEFAULT_MSS_V6 }
+pub(crate) const fn default_mss(version: IpVersion) -> u16 {
+    match version {
+        IpVersion::V4 => DEFAULT_MSS,
+        IpVersion::V6 => DEFAULT_MSS_V6,
+    }
 }
 
 /// The MSS that we tell a peer: what fits our link. RFC 6691: options are not subtracted.
-pub(crate) const fn advertised_mss(tuple: &FourTuple, mtu: u16) -> u16 {
-    mtu.saturating_sub(ip_header_len(tuple) + TCP_HEADER_LEN)
+pub(crate) const fn advertised_mss(version: IpVersion, mtu: u16) -> u16 {
+    mtu.saturating_sub(ip_header_len(version) + TCP_HEADER_LEN)
 }
 
 /// The shift and the first window that we advertise for a receive window of that size.

@@ -1,6 +1,7 @@
 //! ICMP errors about a connection's segments. RFC 5927, RFC 1191, RFC 8201, RFC 1122 §4.2.3.9.
 
 use super::connection::{Env, Tcb};
+use super::segment::IpVersion;
 use super::seq::SeqNum;
 use super::state::{Signal, State};
 use crate::engine::drops::DropReason;
@@ -58,7 +59,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// The smallest path MTU that is believed.
     pub(super) const fn path_mtu_min(&self, env: &Env<'_, F>) -> u16 {
-        if self.tuple.local.is_ipv4() { env.config.path_mtu_min_v4 } else { PATH_MTU_MIN_V6 }
+        match self.ends.ip_version() {
+            IpVersion::V4 => env.config.path_mtu_min_v4,
+            IpVersion::V6 => PATH_MTU_MIN_V6,
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let stamped = if options.timestamps.is_some() { TIMESTAMPS_LEN } else { 0 };
         let segment = u32::from(self.mss) + stamped;
         invariant!(segment <= u32::from(self.peer_mss))?;
-        let headers = u32::from(ip_header_len(&self.tuple) + TCP_HEADER_LEN);
+        let headers = u32::from(ip_header_len(self.ends.ip_version()) + TCP_HEADER_LEN);
         invariant!(segment + headers <= u32::from(self.path_mtu))?;
         let agreed = options.sack == SackPermitted::Yes;
         invariant!(agreed || self.recv.ack.duplicate().is_none())?;
@@ -121,7 +121,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// 10 and 13: what is limited is within its limits.
     fn check_limits(&self, config: &TcpConfig) -> Result<(), BrokenInvariant> {
         invariant!(self.challenge.sent() <= config.challenge_acks_per_second)?;
-        let rto = self.rtt.rto();
+        let rto = self.rto(config);
         invariant!(rto >= config.rto_min && rto <= config.rto_max)
     }
 

@@ -115,11 +115,17 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         pool.bytes = pool.bytes.saturating_sub(released.bytes);
     }
 
+    /// Bytes that were acknowledged, ever.
+    fn bytes_acked(&self) -> u64 {
+        let unacked = u64::from(self.send.unacked_bytes(self.queue.end()));
+        self.stats.bytes_sent.saturating_sub(unacked)
+    }
+
     /// What `ss -ti` would say.
     pub(crate) fn info(&self, now: Instant, config: &TcpConfig) -> ConnectionInfo {
         ConnectionInfo {
-            local: self.tuple.local,
-            remote: self.tuple.remote,
+            local: self.tuple().local,
+            remote: self.tuple().remote,
             state: self.state.name(),
             age: now - self.opened_at,
             snd_una: self.send.snd_una.to_wire(),
@@ -138,7 +144,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             ssthresh_bytes: self.congestion.ssthresh_bytes() as usize,
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
-            rto: self.rtt.rto(),
+            rto: self.rto(config),
             flight_bytes: self.scoreboard.in_flight_bytes() as usize,
             send_queue_bytes: self.queue.len(),
             receive_queue_bytes: self.recv.queued_bytes(),
@@ -146,7 +152,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             send_window_bytes: self.send.snd_wnd.octets(),
             receive_window_bytes: self.recv.window().octets(),
             bytes_sent: self.stats.bytes_sent,
-            bytes_acked: self.stats.bytes_acked,
+            bytes_acked: self.bytes_acked(),
             bytes_received: self.recv.bytes_received,
             bytes_retransmitted: self.stats.bytes_retransmitted,
             retransmits: self.stats.retransmits,

@@ -9,6 +9,7 @@ use alloc::boxed::Box;
 
 use super::connection::{Due, Env, TCP_HEADER_LEN, Tcb, ip_header_len};
 use super::sack::Mark;
+use super::segment::IpVersion;
 use super::send_buffer::SeqRange;
 use super::seq::SeqNum;
 use crate::engine::drops::DropReason;
@@ -343,7 +344,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// A packet size that nearly every path takes. RFC 4821 §7.2, RFC 8200 §5.
     fn base_mtu(&self, env: &Env<'_, F>) -> u16 {
-        if self.tuple.local.is_ipv4() {
+        if self.ends.ip_version() == IpVersion::V4 {
             env.config.path_mtu_base_v4.max(self.path_mtu_min(env))
         } else {
             super::icmp::PATH_MTU_MIN_V6
@@ -354,14 +355,14 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn payload_of(&self, size: u16) -> u32 {
         let options = if self.options.timestamps.is_some() { TIMESTAMPS_LEN } else { 0 };
         let options = u32::try_from(options).unwrap_or(u32::MAX);
-        let headers = u32::from(ip_header_len(&self.tuple) + TCP_HEADER_LEN);
+        let headers = u32::from(ip_header_len(self.ends.ip_version()) + TCP_HEADER_LEN);
         let payload = u32::from(size).saturating_sub(headers).min(u32::from(self.peer_mss));
         payload.saturating_sub(options)
     }
 
     /// The largest packet up to `size` that the peer lets us fill.
     fn useful_mtu(&self, size: u16) -> u16 {
-        let headers = ip_header_len(&self.tuple) + TCP_HEADER_LEN;
+        let headers = ip_header_len(self.ends.ip_version()) + TCP_HEADER_LEN;
         size.min(self.peer_mss.saturating_add(headers))
     }
 

@@ -1,5 +1,6 @@
 //! Round-trip time and the retransmission timeout. RFC 6298, RFC 7323 appendix G.
 
+use super::short::{CoarseInstant, ShortSpan};
 use crate::time::{Instant, Span};
 
 /// Granularity of the clock: below every round-trip time that matters.
@@ -36,60 +37,67 @@ pub(crate) struct RttSample {
 /// SRTT, RTTVAR, RTO and the smallest round trip lately.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RttEstimator {
-    /// What the timeout may be.
-    bounds: RtoBounds,
     /// SRTT and RTTVAR, once there was a sample.
     smoothed: Option<Smoothed>,
-    /// The timeout without backoff.
-    base: Span,
-    /// How often it was doubled since the last acknowledgement of new data.
-    backoff: u8,
     /// The smallest round trip lately.
     min: WindowedMin,
+    /// How often the timeout was doubled since the last acknowledgement of new data.
+    backoff: u8,
+    /// How the handshake went.
+    handshake: Handshake,
+}
+
+/// Whether the SYN was lost, which counts until there is a sample.
+#[derive(Clone, Copy, Debug)]
+enum Handshake {
+    Usual,
+    SynLost,
 }
 
 /// The smoothed state. RFC 6298 §2.
 #[derive(Clone, Copy, Debug)]
 struct Smoothed {
     /// SRTT.
-    srtt: Span,
+    srtt: ShortSpan,
     /// RTTVAR.
-    rttvar: Span,
+    rttvar: ShortSpan,
 }
 
 impl RttEstimator {
     /// An estimator without samples.
-    pub(crate) const fn new(bounds: RtoBounds) -> Self {
-        Self {
-            bounds,
-            smoothed: None,
-            base: bounds.initial,
-            backoff: 0,
-            min: WindowedMin { candidates: None },
-        }
+    pub(crate) const fn new() -> Self {
+        let min = WindowedMin { candidates: None };
+        Self { smoothed: None, min, backoff: 0, handshake: Handshake::Usual }
     }
 
     /// Takes a measurement in. RFC 6298 §2 (2.2), (2.3).
     pub(crate) fn on_sample(&mut self, now: Instant, sample: RttSample) {
         let RttSample { rtt, expected_per_round } = sample;
+        let rtt = ShortSpan::of(rtt);
         self.min.update(now, rtt);
         let smoothed = match self.smoothed {
-            None => Smoothed { srtt: rtt, rttvar: rtt / 2 },
+            None => Smoothed { srtt: rtt, rttvar: rtt.half() },
             Some(Smoothed { srtt, rttvar }) => {
                 // RFC 7323 appendix G: the weights of a whole round, spread over its samples.
                 let weight = expected_per_round.clamp(1, 1 << 16);
-                let rttvar = weighted(rttvar, srtt.abs_diff(rtt), 4 * weight);
-                Smoothed { srtt: weighted(srtt, rtt, 8 * weight), rttvar }
+                let rttvar = rttvar.moved_towards(srtt.abs_diff(rtt), 4 * weight);
+                Smoothed { srtt: srtt.moved_towards(rtt, 8 * weight), rttvar }
             }
         };
-        let variance = (smoothed.rttvar * 4).max(GRANULARITY);
-        self.base = (smoothed.srtt + variance).clamp(self.bounds.min, self.bounds.max);
         self.smoothed = Some(smoothed);
     }
 
-    /// The retransmission timeout, backoff included, within its bounds.
-    pub(crate) fn rto(&self) -> Span {
-        (self.base * (1 << self.backoff)).min(self.bounds.max)
+    /// The retransmission timeout, backoff included, within its bounds. RFC 6298 §2.
+    pub(crate) fn rto(&self, bounds: RtoBounds) -> Span {
+        let base = match (self.smoothed, self.handshake) {
+            (Some(Smoothed { srtt, rttvar }), _) => {
+                let variance = (rttvar.span() * 4).max(GRANULARITY);
+                (srtt.span() + variance).clamp(bounds.min, bounds.max)
+            }
+            (None, Handshake::Usual) => bounds.initial,
+            (None, Handshake::SynLost) => RTO_AFTER_SYN_LOSS.clamp(bounds.min, bounds.max),
+        };
+        (base * (1 << self.backoff)).min(bounds.max)
     }
 
     /// The timeout expired: the next one is twice as long. RFC 6298 §5 (5.5).
@@ -108,32 +116,25 @@ impl RttEstimator {
     }
 
     /// The handshake is over and its SYN was sent more than once. RFC 6298 §5 (5.7).
-    pub(crate) fn after_syn_loss(&mut self) {
+    pub(crate) const fn after_syn_loss(&mut self) {
         self.backoff = 0;
-        if self.smoothed.is_none() {
-            self.base = RTO_AFTER_SYN_LOSS.clamp(self.bounds.min, self.bounds.max);
-        }
+        self.handshake = Handshake::SynLost;
     }
 
     /// SRTT, once there was a sample.
     pub(crate) fn srtt(&self) -> Option<Span> {
-        self.smoothed.map(|smoothed| smoothed.srtt)
+        self.smoothed.map(|smoothed| smoothed.srtt.span())
     }
 
     /// RTTVAR, once there was a sample.
     pub(crate) fn rttvar(&self) -> Option<Span> {
-        self.smoothed.map(|smoothed| smoothed.rttvar)
+        self.smoothed.map(|smoothed| smoothed.rttvar.span())
     }
 
     /// The smallest round trip of the last five minutes: RACK's idea of reordering, RFC 8985 §6.2.
     pub(crate) fn min_rtt(&self) -> Option<Span> {
         self.min.get()
     }
-}
-
-/// `old` moved towards `sample` by one part in `parts`.
-fn weighted(old: Span, sample: Span, parts: u32) -> Span {
-    if sample >= old { old + (sample - old) / parts } else { old - (old - sample) / parts }
 }
 
 /// The minimum over a moving window, from the three best candidates: the best, the best since
@@ -148,25 +149,25 @@ struct WindowedMin {
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     /// The round trip.
-    rtt: Span,
+    rtt: ShortSpan,
     /// When.
-    at: Instant,
+    at: CoarseInstant,
 }
 
 impl WindowedMin {
     /// The minimum.
     fn get(&self) -> Option<Span> {
-        self.candidates.map(|[best, _, _]| best.rtt)
+        self.candidates.map(|[best, _, _]| best.rtt.span())
     }
 
     /// Takes a measurement in.
-    fn update(&mut self, now: Instant, rtt: Span) {
-        let new = Candidate { rtt, at: now };
+    fn update(&mut self, now: Instant, rtt: ShortSpan) {
+        let new = Candidate { rtt, at: CoarseInstant::of(now) };
         let Some([best, second, third]) = &mut self.candidates else {
             self.candidates = Some([new; 3]);
             return;
         };
-        if rtt <= best.rtt || now - third.at > MIN_RTT_WINDOW {
+        if rtt <= best.rtt || third.at.age(now) > MIN_RTT_WINDOW {
             self.candidates = Some([new; 3]);
             return;
         }
@@ -176,13 +177,13 @@ impl WindowedMin {
         } else if rtt <= third.rtt {
             *third = new;
         }
-        let age = now - best.at;
+        let age = best.at.age(now);
         if age > MIN_RTT_WINDOW {
             // The best is too old: the others move up.
             *best = *second;
             *second = *third;
             *third = new;
-            if now - best.at > MIN_RTT_WINDOW {
+            if best.at.age(now) > MIN_RTT_WINDOW {
                 *best = *second;
                 *second = *third;
             }

@@ -52,6 +52,20 @@ pub(crate) struct FourTuple {
     pub(crate) remote: SocketAddr,
 }
 
+/// The family of a connection's addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IpVersion {
+    V4,
+    V6,
+}
+
+impl FourTuple {
+    /// Whose addresses they are.
+    pub(crate) const fn ip_version(&self) -> IpVersion {
+        if self.local.is_ipv4() { IpVersion::V4 } else { IpVersion::V6 }
+    }
+}
+
 /// A received segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {

@@ -97,6 +97,11 @@ impl Send {
         SeqRange { start: self.snd_una, end: self.snd_nxt }
     }
 
+    /// Bytes that were sent and are not acknowledged, the SYN and the FIN behind `queue_end` left out.
+    pub(crate) fn unacked_bytes(&self, queue_end: SeqNum) -> u32 {
+        self.snd_una.latest(self.iss + 1).distance_to(self.snd_nxt.earliest(queue_end))
+    }
+
     /// How much the peer's window leaves beyond SND.NXT.
     pub(crate) fn usable_window(&self) -> u32 {
         self.snd_nxt.distance_to(self.snd_una + self.snd_wnd)

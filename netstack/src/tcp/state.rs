@@ -2,8 +2,6 @@
 
 use core::fmt;
 
-use crate::time::Instant;
-
 /// Declares [`TcpState`] with the name of each state, so that the list exists once.
 macro_rules! tcp_states {
     ($($(#[doc = $doc:literal])+ $variant:ident => $name:literal,)+) => {
@@ -128,11 +126,9 @@ pub(crate) struct Closing;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LastAck;
 
-/// Old segments die out.
+/// Old segments die out: the record that becomes of the connection knows until when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TimeWait {
-    pub(crate) expiry: Instant,
-}
+pub(crate) struct TimeWait;
 
 /// Who opened a connection: it decides what a RST in SYN-RECEIVED means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,9 +204,9 @@ impl State {
         }
     }
 
-    /// The one door between states. `two_msl_end`: when TIME-WAIT would end if it began now.
+    /// The one door between states.
     #[must_use]
-    pub(crate) const fn on(self, signal: Signal, two_msl_end: Instant) -> Self {
+    pub(crate) const fn on(self, signal: Signal) -> Self {
         match self {
             Self::Closed(closed) => Self::Closed(closed),
             Self::Listen(listen) => Self::Listen(listen),
@@ -218,11 +214,11 @@ impl State {
             Self::SynReceived(state) => state.on(signal),
             Self::Established(state) => state.on(signal),
             Self::FinWait1(state) => state.on(signal),
-            Self::FinWait2(state) => state.on(signal, two_msl_end),
+            Self::FinWait2(state) => state.on(signal),
             Self::CloseWait(state) => state.on(signal),
-            Self::Closing(state) => state.on(signal, two_msl_end),
+            Self::Closing(state) => state.on(signal),
             Self::LastAck(state) => state.on(signal),
-            Self::TimeWait(state) => state.on(signal, two_msl_end),
+            Self::TimeWait(state) => state.on(signal),
         }
     }
 
@@ -307,9 +303,9 @@ impl FinWait1 {
 }
 
 impl FinWait2 {
-    const fn on(self, signal: Signal, two_msl_end: Instant) -> State {
+    const fn on(self, signal: Signal) -> State {
         match signal {
-            Signal::Fin => State::TimeWait(TimeWait { expiry: two_msl_end }),
+            Signal::Fin => State::TimeWait(TimeWait),
             Signal::Reset | Signal::Abort | Signal::Deadline => State::Closed(Closed),
             Signal::Close | Signal::Syn | Signal::AckOfSyn | Signal::AckOfFin => {
                 State::FinWait2(self)
@@ -331,9 +327,9 @@ impl CloseWait {
 }
 
 impl Closing {
-    const fn on(self, signal: Signal, two_msl_end: Instant) -> State {
+    const fn on(self, signal: Signal) -> State {
         match signal {
-            Signal::AckOfFin => State::TimeWait(TimeWait { expiry: two_msl_end }),
+            Signal::AckOfFin => State::TimeWait(TimeWait),
             Signal::Reset | Signal::Abort | Signal::Deadline => State::Closed(Closed),
             Signal::Close | Signal::Syn | Signal::AckOfSyn | Signal::Fin => State::Closing(self),
         }
@@ -352,15 +348,16 @@ impl LastAck {
 }
 
 impl TimeWait {
-    const fn on(self, signal: Signal, two_msl_end: Instant) -> State {
+    const fn on(self, signal: Signal) -> State {
         match signal {
-            // A FIN again: our last ACK was lost, so the wait starts again. RFC 9293 §3.10.7.4.
-            Signal::Fin => State::TimeWait(Self { expiry: two_msl_end }),
             Signal::Abort | Signal::Deadline => State::Closed(Closed),
             // A RST is ignored: RFC 1337 §3, fix F1.
-            Signal::Reset | Signal::Close | Signal::Syn | Signal::AckOfSyn | Signal::AckOfFin => {
-                State::TimeWait(self)
-            }
+            Signal::Reset
+            | Signal::Close
+            | Signal::Syn
+            | Signal::AckOfSyn
+            | Signal::AckOfFin
+            | Signal::Fin => State::TimeWait(self),
         }
     }
 }

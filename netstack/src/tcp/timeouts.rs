@@ -40,7 +40,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             Repair::Rto => self.on_rto(env),
             Repair::LossProbe => {
                 self.due = Due::LossProbe;
-                self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
+                self.timers.arm_repair(Repair::Rto, env.now + self.rto(env.config));
             }
             Repair::Reordering => self.on_reordering(env),
             Repair::Persist => self.on_persist(env),
@@ -58,7 +58,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         env.counters.handshake_retransmits += 1;
         self.due = Due::Syn;
         // It may not go out now: the next hop's address may be missing.
-        self.timers.arm_repair(Repair::Syn, env.now + self.rtt.rto());
+        self.timers.arm_repair(Repair::Syn, env.now + self.rto(env.config));
     }
 
     /// RFC 6298 §5.4 to 5.6.
@@ -78,7 +78,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let facts = self.ack_facts(env, Progress::Neither);
         self.recovery.on_rto(&facts, test, &mut self.scoreboard, &mut self.congestion);
         self.ecn.on_reduced(self.send.snd_nxt);
-        self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
+        self.timers.arm_repair(Repair::Rto, env.now + self.rto(env.config));
     }
 
     fn on_reordering(&mut self, env: &mut Env<'_, F>) {
@@ -154,7 +154,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return;
         }
         let stuck_since = *self.stuck_since.get_or_insert(env.now);
-        let rto = self.rtt.rto();
+        let rto = self.rto(env.config);
         let Some(pto) = self.probe_timeout() else {
             self.timers.arm_repair(Repair::Rto, env.now + rto);
             return;

@@ -185,14 +185,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// SND.UNA moves to `ack`.
     fn advance(&mut self, env: &mut Env<'_, F>, ack: SeqNum, learned: &mut Learned) {
-        let before = self.queue.len();
         self.send.snd_una = ack;
         self.scoreboard.acknowledge(ack, learned);
         let released = self.queue.acknowledge(ack);
         let pool = &mut env.held.send_buffers;
         pool.count = pool.count.saturating_sub(released.buffers);
         pool.bytes = pool.bytes.saturating_sub(released.bytes);
-        self.stats.bytes_acked += (before - self.queue.len()) as u64;
         self.stats.unanswered = 0;
         self.rtt.reset_backoff();
         self.ecn.on_advance(ack);

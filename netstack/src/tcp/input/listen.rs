@@ -17,6 +17,7 @@ use crate::tcp::isn::TimestampClock;
 use crate::tcp::recv::{Recv, RecvParts};
 use crate::tcp::segment::{Control, FourTuple, Options, Segment};
 use crate::tcp::seq::{SeqNum, WindowScale, WindowSize};
+use crate::tcp::short::CoarseInstant;
 use crate::tcp::state::{CloseCall, Origin, State, SynReceived};
 use crate::time::Instant;
 use crate::wire::ipv4::Ecn;
@@ -95,7 +96,7 @@ impl HalfOpen {
     pub(crate) fn syn_ack(&self, now: Instant, config: &TcpConfig, mtu: u16) -> Outgoing {
         let (scale, first) = window_to_offer(config.receive_window_bytes);
         let options = SynOptions {
-            mss: Some(advertised_mss(&self.tuple, mtu)),
+            mss: Some(advertised_mss(self.tuple.ip_version(), mtu)),
             window_scale: self.options.window_scale.map(|_| scale),
             sack_permitted: self.options.sack_permitted,
             timestamps: self
@@ -140,7 +141,7 @@ impl HalfOpen {
             timestamps: self.options.timestamps.map(|theirs| TimestampState {
                 clock: self.clock,
                 recent: theirs.value,
-                recent_at: self.opened_at,
+                recent_at: CoarseInstant::of(self.opened_at),
                 last_ack_sent: self.irs + 1,
             }),
             sack: self.options.sack_permitted,

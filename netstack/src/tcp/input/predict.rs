@@ -43,7 +43,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         [
             u64::from(self.send.snd_una.to_wire()),
             u64::from(self.recv.rcv_nxt().to_wire()),
-            u64::from(self.tuple.remote.port()),
+            u64::from(self.ends.remote_port()),
             u64::from(self.scoreboard.is_empty()),
             u64::from(self.recovery.is_quiet()),
             u64::from(self.congestion.needs_pacing()),

@@ -6,6 +6,7 @@ use crate::engine::payload::{Buffer, Frame};
 use crate::tcp::connection::{Env, Step, Tcb};
 use crate::tcp::segment::{Control, Segment};
 use crate::tcp::seq::SeqNum;
+use crate::tcp::short::CoarseInstant;
 use crate::time::Span;
 use crate::wire::tcp_options::Timestamps;
 
@@ -54,7 +55,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return false;
         };
         let old = is_before(timestamps.value, state.recent);
-        let outdated = env.now - state.recent_at > PAWS_OUTDATED;
+        let outdated = state.recent_at.age(env.now) > PAWS_OUTDATED;
         old && !outdated && segment.control != Control::Rst
     }
 
@@ -79,7 +80,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let newer = !is_before(timestamps.value, state.recent);
         if newer && seq.before_or_eq(state.last_ack_sent) {
             state.recent = timestamps.value;
-            state.recent_at = env.now;
+            state.recent_at = CoarseInstant::of(env.now);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::tcp::ecn::{EcnState, EcnUse};
 use crate::tcp::segment::{Control, Options, Segment};
 use crate::tcp::send::WindowUpdate;
 use crate::tcp::seq::{WindowScale, WindowSize};
+use crate::tcp::short::CoarseInstant;
 use crate::tcp::state::Signal;
 
 /// What the ACK of a segment means in SYN-SENT.
@@ -121,7 +122,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         match (options.timestamps, &mut self.options.timestamps) {
             (Some(timestamps), Some(state)) => {
                 state.recent = timestamps.value;
-                state.recent_at = env.now;
+                state.recent_at = CoarseInstant::of(env.now);
             }
             (None, _) => self.options.timestamps = None,
             (Some(_), None) => {}

@@ -83,7 +83,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     pub(super) fn note_segment_len(&mut self, len: u32) {
         let octets = u16::try_from(len).unwrap_or(u16::MAX);
         // A frame may be several segments that were coalesced on the way.
-        let largest = advertised_mss(&self.tuple, self.path_mtu);
+        let largest = advertised_mss(self.ends.ip_version(), self.path_mtu);
         self.rcv_mss = self.rcv_mss.max(octets.min(largest));
     }
 

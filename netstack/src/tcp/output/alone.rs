@@ -32,14 +32,14 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             _ => (Flags::SYN | Flags::ACK, self.recv.rcv_nxt()),
         };
         let options = SynOptions {
-            mss: Some(advertised_mss(&self.tuple, self.path_mtu)),
+            mss: Some(advertised_mss(self.ends.ip_version(), self.path_mtu)),
             window_scale: Some(scale),
             sack_permitted: self.options.sack,
             timestamps: self.timestamps(env.now),
         };
         let outgoing = Outgoing {
             route,
-            tuple: self.tuple,
+            tuple: self.tuple(),
             seq: self.send.iss,
             ack,
             flags,
@@ -54,7 +54,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         env.counters.trains_sent += 1;
         self.send.snd_nxt = self.send.iss + 1;
         self.sent_at = env.now;
-        self.timers.arm_repair(Repair::Syn, env.now + self.rtt.rto());
+        self.timers.arm_repair(Repair::Syn, env.now + self.rto(env.config));
         Transmitted::Done
     }
 
@@ -115,7 +115,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         });
         Outgoing {
             route,
-            tuple: self.tuple,
+            tuple: self.tuple(),
             seq,
             ack: self.recv.rcv_nxt(),
             flags: Flags::ACK | self.ecn.ack_flags(),

@@ -35,7 +35,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         env.counters.loss_probes += 1;
         let sent = if plan.pass == Pass::First { Sent::Once } else { Sent::Again };
         self.recovery.on_probe(plan.range, sent);
-        self.timers.arm_repair(Repair::Rto, env.now + self.rtt.rto());
+        self.timers.arm_repair(Repair::Rto, env.now + self.rto(env.config));
         Transmitted::Done
     }
 
@@ -96,7 +96,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         self.stuck_since.get_or_insert(env.now);
         if self.timers.repair() != Some(Repair::Persist) {
-            self.timers.arm_repair(Repair::Persist, env.now + self.rtt.rto());
+            self.timers.arm_repair(Repair::Persist, env.now + self.rto(env.config));
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::tcp::segment::FourTuple;
 use crate::tcp::send::{OurFin, WindowUpdate};
 use crate::tcp::send_buffer::SeqRange;
 use crate::tcp::seq::{SeqNum, WindowScale, WindowSize};
+use crate::tcp::short::CoarseInstant;
 use crate::tcp::state::{Established, State};
 use crate::tcp::timers::Repair;
 use crate::wire::ethernet::MacAddress;
@@ -71,8 +72,12 @@ impl Bench {
         let route = Route { own_mac: MacAddress([2; 6]), peer_mac: MacAddress([4; 6]), vlan: None };
         let tuple = FourTuple { local: SERVER, remote: PEER };
         let clock = Secrets::new([7; 32]).timestamp_offset(&tuple);
-        let timestamps =
-            TimestampState { clock, recent: 1, recent_at: NOW, last_ack_sent: IRS + 1 };
+        let timestamps = TimestampState {
+            clock,
+            recent: 1,
+            recent_at: CoarseInstant::of(NOW),
+            last_ack_sent: IRS + 1,
+        };
         let options = Negotiated { timestamps: Some(timestamps), sack: SackPermitted::Yes };
         let parts = TcbParts {
             tuple,
@@ -209,8 +214,7 @@ fn faults_of_limits() -> Vec<Fault> {
             tcb.congestion.set_cwnd(3_000);
             send(tcb, 2_000);
         }),
-        fault(13, "config.rto_min", |bench, _| bench.config.rto_min = Span::from_secs(2)),
-        fault(13, "config.rto_max", |bench, _| bench.config.rto_max = Span::from_millis(500)),
+        fault(13, "config.rto_min", |bench, _| bench.config.rto_initial = Span::from_millis(1)),
         fault(14, "self.recovery.is_active()", |_, tcb| {
             tcb.options.sack = SackPermitted::No;
             let facts = AckFacts {

@@ -91,8 +91,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             iss,
             options: Negotiated { timestamps: Some(timestamps), sack: SackPermitted::Yes },
         };
-        let (config, limits) = (&self.config.tcp, &self.config.limits);
-        let recv = receive_half(SeqNum::ZERO, Some(WindowScale::ZERO), config, limits);
+        let config = &self.config.tcp;
+        let recv = receive_half(SeqNum::ZERO, Some(WindowScale::ZERO), config);
         let env = env_of!(self, now);
         let mut tcb = Tcb::new(parts, recv, &env);
         tcb.due = Due::Syn;

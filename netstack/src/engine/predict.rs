@@ -39,7 +39,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             return Some(frame);
         }
         let Some((id, entry)) = self.connections.get_at_mut(slot) else { return Some(frame) };
-        if entry.phase != Phase::Live || !entry.tcb.predicts(plain) {
+        if entry.phase != Phase::Live || !entry.tcb.predicts(plain, &self.config.limits) {
             return Some(frame);
         }
         let own_mac = self.config.interface.mac;

@@ -11,6 +11,11 @@ pub(crate) struct AckState {
     bytes: u32,
     /// How many more segments are acknowledged at once.
     quick: u8,
+}
+
+/// What the next acknowledgment is to say besides RCV.NXT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Report {
     /// Ranges ahead of a gap that were touched since the last one.
     touched: u8,
     /// Where the range starts that was touched last.
@@ -44,14 +49,7 @@ pub(crate) enum Owed {
 impl AckState {
     /// Nothing is owed yet.
     pub(crate) const fn new() -> Self {
-        Self {
-            owed: Owed::Nothing,
-            bytes: 0,
-            quick: QUICK_ACKS,
-            touched: 0,
-            newest: None,
-            duplicate: None,
-        }
+        Self { owed: Owed::Nothing, bytes: 0, quick: QUICK_ACKS }
     }
 
     /// Whether an acknowledgment is owed.
@@ -73,6 +71,22 @@ impl AckState {
         }
     }
 
+    /// Acknowledge in this turn.
+    pub(crate) const fn at_once(&mut self) {
+        self.owed = Owed::Now;
+    }
+
+    /// An acknowledgment went out.
+    pub(crate) const fn sent(&mut self) {
+        self.owed = Owed::Nothing;
+        self.bytes = 0;
+    }
+}
+
+impl Report {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self { touched: 0, newest: None, duplicate: None };
+
     /// Something arrived ahead of a gap, in the range that starts at `left`: how many ranges were
     /// touched since the last acknowledgment.
     pub(crate) fn on_touched(&mut self, left: SeqNum) -> u8 {
@@ -82,9 +96,8 @@ impl AckState {
         self.touched
     }
 
-    /// `block` arrived a second time: it is reported in this turn. RFC 2883 §4.
+    /// `block` arrived a second time. RFC 2883 §4.
     pub(crate) fn on_duplicate(&mut self, block: SackBlock) -> Reported {
-        self.owed = Owed::Now;
         let Some(known) = &mut self.duplicate else {
             self.duplicate = Some(block);
             return Reported::First;
@@ -100,20 +113,6 @@ impl AckState {
     /// What arrived a second time since the last acknowledgment.
     pub(crate) const fn duplicate(&self) -> Option<SackBlock> {
         self.duplicate
-    }
-
-    /// Acknowledge in this turn.
-    pub(crate) const fn at_once(&mut self) {
-        self.owed = Owed::Now;
-    }
-
-    /// An acknowledgment went out.
-    pub(crate) const fn sent(&mut self) {
-        self.owed = Owed::Nothing;
-        self.bytes = 0;
-        self.touched = 0;
-        self.newest = None;
-        self.duplicate = None;
     }
 }
 

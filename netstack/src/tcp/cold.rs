@@ -30,6 +30,12 @@ impl<T: Rest> Cold<T> {
         self.0.as_ref().is_some_and(|value| value.is_at_rest())
     }
 
+    /// The value, if it takes up memory.
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
     /// Gives the memory back if it can.
     pub(crate) fn rest(&mut self) {
         if self.holds_spare() {

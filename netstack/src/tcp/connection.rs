@@ -9,12 +9,11 @@ use super::ecn::EcnState;
 use super::ends::Ends;
 use super::header::Route;
 use super::isn::TimestampClock;
-use super::pacing::Pacer;
+use super::outbound::Outbound;
 use super::pmtud::Pmtud;
 use super::recovery::{Path, Recovery, Reports};
 use super::recv::Recv;
 use super::rtt::RttEstimator;
-use super::sack::Scoreboard;
 use super::segment::{FourTuple, IpVersion};
 use super::send::Send;
 use super::send_buffer::SendBuffer;
@@ -76,7 +75,7 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) recovery: Cold<Recovery>,
     /// How the path MTU was found, where it is not the link's.
     pub(crate) pmtud: Option<Box<Pmtud>>,
-    pub(crate) scoreboard: Scoreboard,
+    pub(crate) outbound: Cold<Outbound>,
     pub(crate) ecn: EcnState,
     pub(crate) queue: SendBuffer<B>,
     /// The way to the peer; `None` while its link address is asked for.
@@ -89,15 +88,9 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) lane: Lane,
     pub(crate) congestion: Congestion,
     pub(crate) rtt: RttEstimator,
-    pub(crate) pacer: Pacer,
-    /// Bytes in flight right after the last transmission: by these it is judged whether the
-    /// congestion window was the limit, because a burst of ACKs is taken before anything is sent.
-    pub(crate) flight_sent: u32,
     /// Who accepted it; `None` of an active open.
     pub(crate) listener: Option<ListenerId>,
     pub(crate) challenge: ChallengeLimit,
-    /// Since when the peer owes an acknowledgment or a window.
-    pub(crate) stuck_since: Option<Instant>,
     /// For how long it may, in milliseconds, if not as configured.
     pub(super) user_timeout_ms: Option<NonZeroU32>,
     pub(crate) opened_at: Instant,
@@ -239,13 +232,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             mss: DEFAULT_MSS,
             rcv_mss: DEFAULT_MSS,
             queue: SendBuffer::new(iss + 1),
-            scoreboard: Scoreboard::new(iss + 1),
+            outbound: Cold::new(),
             recovery: Cold::new(),
             congestion: Congestion::new(config.congestion, u32::from(DEFAULT_MSS)),
             ecn: EcnState::NONE,
             rtt: RttEstimator::new(),
             timers: TimerTable::NONE,
-            pacer: Pacer::new(),
             due: Due::Nothing,
             notes: Notes::default(),
             ends: Ends::of(&tuple),
@@ -260,8 +252,6 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             challenge: ChallengeLimit { since_ms: wrapping_millis(env.now), sent: 0 },
             heard_at: env.now,
             sent_at: env.now,
-            flight_sent: 0,
-            stuck_since: None,
             user_timeout_ms: None,
             opened_at: env.now,
             stats: Stats::default(),
@@ -380,7 +370,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     pub(crate) fn rests_at(&self) -> Option<Instant> {
         let holds = self.recv.holds_spare()
             || self.queue.holds_spare()
-            || self.scoreboard.holds_spare()
+            || self.outbound.holds_spare()
+            || self.congestion.holds_spare()
             || self.recovery.holds_spare();
         holds.then(|| self.heard_at.max(self.sent_at) + REST_AFTER)
     }
@@ -390,7 +381,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if self.rests_at().is_some_and(|at| at <= now) {
             self.recv.rest();
             self.queue.rest();
-            self.scoreboard.rest();
+            self.outbound.rest();
+            self.congestion.rest();
             self.recovery.rest();
         }
     }
@@ -403,7 +395,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.due != Due::Nothing
             || self.recv.ack.owed() == super::ack::Owed::Now
             || (self.state.may_send()
-                && (self.scoreboard.lost_bytes() > 0
+                && (self.outbound.scoreboard.lost_bytes() > 0
                     || self.send.snd_nxt.before(self.queue.end())
                     || self.send.fin_is_due(self.queue.end())))
     }

@@ -52,7 +52,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return self.probe_too_big(env, mtu, seq);
         }
         self.path_mtu_told(env, mtu);
-        self.scoreboard.lose_all();
+        self.outbound.scoreboard.lose_all();
         env.counters.path_mtu_lowered += 1;
         Ok(())
     }

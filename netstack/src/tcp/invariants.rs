@@ -59,7 +59,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     pub(crate) fn check_invariants(&self, config: &TcpConfig) -> Result<(), BrokenInvariant> {
         let send = &self.send;
         invariant!(send.snd_una.before_or_eq(send.snd_nxt))?;
-        let scoreboard = &self.scoreboard;
+        let scoreboard = &self.outbound.scoreboard;
         let accounted =
             scoreboard.in_flight_bytes() + scoreboard.sacked_bytes() + scoreboard.lost_bytes();
         let syn = u32::from(send.snd_una == send.iss && send.snd_nxt != send.iss);
@@ -89,9 +89,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let opening = matches!(self.state, State::SynSent(_) | State::SynReceived(_));
         match self.timers.repair() {
             Some(Repair::Syn) => invariant!(opening)?,
-            Some(Repair::Persist) => invariant!(!opening && self.scoreboard.is_empty())?,
+            Some(Repair::Persist) => invariant!(!opening && self.outbound.scoreboard.is_empty())?,
             Some(Repair::Rto | Repair::LossProbe | Repair::Reordering) => {
-                invariant!(!opening && !self.scoreboard.is_empty())?;
+                invariant!(!opening && !self.outbound.scoreboard.is_empty())?;
             }
             None => {}
         }
@@ -112,8 +112,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let headers = u32::from(ip_header_len(self.ends.ip_version()) + TCP_HEADER_LEN);
         invariant!(segment + headers <= u32::from(self.path_mtu))?;
         let agreed = options.sack == SackPermitted::Yes;
-        invariant!(agreed || self.recv.ack.duplicate().is_none())?;
-        invariant!(agreed || self.scoreboard.sacked_bytes() == 0)?;
+        invariant!(agreed || self.recv.duplicate().is_none())?;
+        invariant!(agreed || self.outbound.scoreboard.sacked_bytes() == 0)?;
         let told = options.timestamps.map(|timestamps| timestamps.last_ack_sent);
         invariant!(told.is_none_or(|ack| ack.before_or_eq(self.recv.rcv_nxt())))
     }
@@ -134,7 +134,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             rcv_nxt: self.recv.rcv_nxt(),
             edge: self.recv.edge(),
             finished: self.recv.is_finished(),
-            flight: self.scoreboard.in_flight_bytes(),
+            flight: self.outbound.scoreboard.in_flight_bytes(),
             due: self.due,
         }
     }
@@ -177,7 +177,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         // 6: what waits for a window has a timer.
         let waits =
             self.send.snd_nxt.before(self.queue.end()) || self.send.fin_is_due(self.queue.end());
-        let idle = self.scoreboard.is_empty();
+        let idle = self.outbound.scoreboard.is_empty();
         let armed = self.timers.repair() == Some(Repair::Persist) || self.timers.is_pacing();
         invariant!(!idle || !waits || armed)?;
         // 12: what is new fits both windows.
@@ -204,7 +204,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         // Probes go out on top of what was in flight, which a window that shrank did not bring back.
         let most = if probes > 0 { cwnd.max(before.flight).saturating_add(probes) } else { cwnd };
         // The FIN is one more.
-        invariant!(self.scoreboard.in_flight_bytes() <= most.saturating_add(1))
+        invariant!(self.outbound.scoreboard.in_flight_bytes() <= most.saturating_add(1))
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) mod icmp;
 pub(crate) mod input;
 pub(crate) mod invariants;
 pub(crate) mod isn;
+pub(crate) mod outbound;
 pub(crate) mod output;
 pub(crate) mod owner;
 pub(crate) mod pacing;

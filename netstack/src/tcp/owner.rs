@@ -37,7 +37,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Err((buffer, SendErrorKind::Full));
         }
         if self.is_out_of_data(env.now) {
-            self.congestion.on_app_limited(self.scoreboard.in_flight_bytes());
+            self.congestion.on_app_limited(self.outbound.scoreboard.in_flight_bytes());
         }
         let len = buffer.len();
         self.queue.push(buffer).map_err(|buffer| (buffer, SendErrorKind::Full))?;
@@ -60,7 +60,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     pub(crate) fn send_view(&self, config: &TcpConfig) -> SendView {
         SendView {
             cwnd_bytes: self.congestion.cwnd_bytes() as usize,
-            flight_bytes: self.scoreboard.in_flight_bytes() as usize,
+            flight_bytes: self.outbound.scoreboard.in_flight_bytes() as usize,
             queued_bytes: self.queue.len(),
             room_bytes: self.queue_limit(config).saturating_sub(self.queue.len()),
             mss_bytes: usize::from(self.mss),
@@ -145,7 +145,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             srtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
             rto: self.rto(config),
-            flight_bytes: self.scoreboard.in_flight_bytes() as usize,
+            flight_bytes: self.outbound.scoreboard.in_flight_bytes() as usize,
             send_queue_bytes: self.queue.len(),
             receive_queue_bytes: self.recv.queued_bytes(),
             out_of_order_bytes: self.recv.out_of_order_bytes(),

@@ -157,7 +157,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         });
         let probe = probe.ok_or(DropReason::IcmpIgnored)?;
         env.counters.path_mtu_probes_lost += 1;
-        self.scoreboard.lose(probe.range);
+        self.outbound.scoreboard.lose(probe.range);
         self.end_search_if_done(env);
         Ok(())
     }
@@ -227,8 +227,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let quiet = search.probe.is_none()
             && self.due == Due::Nothing
             && !self.recovery.is_active()
-            && self.scoreboard.lost_bytes() == 0
-            && self.scoreboard.sacked_bytes() == 0
+            && self.outbound.scoreboard.lost_bytes() == 0
+            && self.outbound.scoreboard.sacked_bytes() == 0
             && !self.recv.has_gap();
         search.next_size(self.path_mtu).filter(|_| quiet)
     }
@@ -246,7 +246,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if !possible {
             return ProbeStep::None;
         }
-        let in_flight = self.scoreboard.in_flight_bytes();
+        let in_flight = self.outbound.scoreboard.in_flight_bytes();
         let room = self.send.usable_window().min(cwnd.saturating_sub(in_flight));
         if room >= with_followers {
             ProbeStep::Send(SeqRange { start, end: start + payload })
@@ -282,7 +282,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if self.send.snd_una.after_or_eq(end) {
             return Fate::Arrived;
         }
-        let (first, last) = (self.scoreboard.mark_of(start), self.scoreboard.mark_of(end - 1));
+        let (first, last) =
+            (self.outbound.scoreboard.mark_of(start), self.outbound.scoreboard.mark_of(end - 1));
         match (first, last) {
             (Some(Mark::Lost), _) | (_, Some(Mark::Lost)) => Fate::Lost,
             (Some(Mark::Sacked), Some(Mark::Sacked)) => Fate::Arrived,

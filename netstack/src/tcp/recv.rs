@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::ack::AckState;
+use super::ack::{AckState, Report, Reported};
 use super::assembler::{Arrival, Assembler, AssemblerLimits, Piece, Rejection};
 use super::seq::{SeqNum, WindowScale, WindowSize};
 use crate::engine::config::Limits;
@@ -26,25 +26,48 @@ pub(crate) struct Recv<F> {
     window_max: u32,
     /// Bytes in order that the owner has not delivered onwards: they narrow the window.
     unconsumed: u32,
-    /// What arrived in order and the owner has not taken.
-    queue: VecDeque<Payload<F>>,
-    queued_bytes: usize,
-    /// Frames in the queue and in the assembler; a piece that another one replaced is counted
-    /// until the assembler is empty.
-    frames: u16,
-    frames_max: u16,
-    /// What a frame costs, whatever its length.
-    frame_bytes: usize,
-    /// What arrived ahead of a gap, once something did.
-    assembler: Option<Box<Assembler<Payload<F>>>>,
-    /// What may be held there.
-    assembler_limits: AssemblerLimits,
     /// The peer's FIN.
     fin: PeerFin,
     /// When to acknowledge.
     pub(crate) ack: AckState,
     /// Payload bytes taken in order, ever.
     pub(crate) bytes_received: u64,
+    /// What waits, from the first payload on until the connection has been quiet for a while.
+    waiting: Option<Box<Waiting<F>>>,
+}
+
+/// What waits for the owner, for what comes before it, and for the next acknowledgment.
+#[derive(Debug)]
+struct Waiting<F> {
+    /// What arrived in order and the owner has not taken.
+    queue: VecDeque<Payload<F>>,
+    queued_bytes: usize,
+    /// Frames in the queue and in the assembler; a piece that another one replaced is counted
+    /// until the assembler is empty.
+    frames: u16,
+    /// What arrived ahead of a gap, once something did.
+    assembler: Option<Box<Assembler<Payload<F>>>>,
+    /// What the next acknowledgment is to say besides RCV.NXT.
+    report: Report,
+}
+
+impl<F> Waiting<F> {
+    /// Nothing.
+    const fn new() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            frames: 0,
+            assembler: None,
+            report: Report::NONE,
+        }
+    }
+
+    /// What waits ahead of a gap, if anything does.
+    #[inline]
+    fn ahead(&self) -> Option<&Assembler<Payload<F>>> {
+        self.assembler.as_deref().filter(|ahead| !ahead.is_empty())
+    }
 }
 
 /// How far the peer's FIN has come.
@@ -93,7 +116,7 @@ pub(crate) struct RecvParts {
 
 impl<F: Frame> Recv<F> {
     /// The receive half after the peer's SYN.
-    pub(crate) fn new(parts: RecvParts, limits: &Limits) -> Self {
+    pub(crate) fn new(parts: RecvParts) -> Self {
         let RecvParts { irs, scale, window_max, advertised } = parts;
         let rcv_nxt = irs + 1;
         Self {
@@ -102,20 +125,17 @@ impl<F: Frame> Recv<F> {
             scale,
             window_max,
             unconsumed: 0,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            frames: 0,
-            frames_max: limits.frames_per_connection_max,
-            frame_bytes: limits.frame_bytes as usize,
-            assembler: None,
-            assembler_limits: AssemblerLimits {
-                ranges_max: usize::from(limits.out_of_order_ranges_max),
-                cost_bytes_max: limits.out_of_order_bytes_max as usize,
-            },
             fin: PeerFin::None,
             ack: AckState::new(),
             bytes_received: 0,
+            waiting: None,
         }
+    }
+
+    /// What waits, to be changed.
+    #[inline]
+    fn waiting(&mut self) -> &mut Waiting<F> {
+        self.waiting.get_or_insert_with(|| Box::new(Waiting::new()))
     }
 
     /// The peer's SYN has come, with `irs`: what the half was made with was a guess.
@@ -164,13 +184,15 @@ impl<F: Frame> Recv<F> {
     /// Whether `len` octets of text at `seq` are just what comes next: all of them, and nothing waits
     /// for them.
     #[inline]
-    pub(crate) fn takes_at_once(&self, seq: SeqNum, len: u32) -> bool {
+    pub(crate) fn takes_at_once(&self, seq: SeqNum, len: u32, limits: &Limits) -> bool {
+        let no_gap = |waiting: &Waiting<F>| {
+            waiting.frames < limits.frames_per_connection_max && waiting.ahead().is_none()
+        };
         seq == self.rcv_nxt
             && len > 0
             && (seq + len).before_or_eq(self.edge)
-            && self.frames < self.frames_max
             && self.fin == PeerFin::None
-            && !self.has_gap()
+            && self.waiting.as_deref().is_none_or(no_gap)
     }
 
     /// Takes `len` octets that [`Recv::takes_at_once`].
@@ -183,6 +205,7 @@ impl<F: Frame> Recv<F> {
     pub(crate) fn on_payload(
         &mut self,
         arrived: Arrived<F>,
+        limits: &Limits,
         held: &mut Held,
         counters: &mut Counters,
     ) -> Received {
@@ -190,7 +213,7 @@ impl<F: Frame> Recv<F> {
             Ok(arrived) => arrived,
             Err(reason) => return Received::Dropped(reason),
         };
-        if self.frames >= self.frames_max {
+        if self.waiting().frames >= limits.frames_per_connection_max {
             counters.copied_out_bytes += arrived.payload.len() as u64;
             arrived.payload = copy_out(arrived.payload);
         }
@@ -201,7 +224,7 @@ impl<F: Frame> Recv<F> {
             self.drain_assembler(held);
             return Received::InOrder(before.distance_to(self.rcv_nxt));
         }
-        self.keep_ahead(arrived, held)
+        self.keep_ahead(arrived, limits, held)
     }
 
     /// Cuts off what was received before and what lies past the window or the FIN.
@@ -228,24 +251,32 @@ impl<F: Frame> Recv<F> {
     }
 
     /// Keeps payload that lies ahead of a gap.
-    fn keep_ahead(&mut self, arrived: Arrived<F>, held: &mut Held) -> Received {
+    fn keep_ahead(&mut self, arrived: Arrived<F>, limits: &Limits, held: &mut Held) -> Received {
         let Arrived { seq, payload } = arrived;
         let len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        // A frame costs as much whatever its length.
+        let frame_bytes = limits.frame_bytes as usize;
         let (cost_bytes, frames) = match &payload {
-            Payload::Frame { frame, .. } => (frame.len().max(self.frame_bytes), 1),
+            Payload::Frame { frame, .. } => (frame.len().max(frame_bytes), 1),
             // Charged like a frame: the pieces themselves are to be few.
-            Payload::Copied(bytes) => (bytes.capacity().max(self.frame_bytes), 0),
+            Payload::Copied(bytes) => (bytes.capacity().max(frame_bytes), 0),
         };
         let before = self.held_ahead();
         let arrival = Arrival { seq, len, cost_bytes, value: payload };
-        let fresh = || Box::new(Assembler::new(self.assembler_limits));
-        if let Err(rejected) = self.assembler.get_or_insert_with(fresh).insert(arrival) {
+        let fresh = || {
+            Box::new(Assembler::new(AssemblerLimits {
+                ranges_max: usize::from(limits.out_of_order_ranges_max),
+                cost_bytes_max: limits.out_of_order_bytes_max as usize,
+            }))
+        };
+        let waiting = self.waiting();
+        if let Err(rejected) = waiting.assembler.get_or_insert_with(fresh).insert(arrival) {
             return Received::Dropped(match rejected.reason {
                 Rejection::Duplicate => DropReason::Duplicate,
                 Rejection::RangesFull | Rejection::BytesFull => DropReason::OutOfOrderFull,
             });
         }
-        self.frames += frames;
+        waiting.frames += frames;
         self.account_assembler(before, held);
         Received::OutOfOrder(len)
     }
@@ -258,7 +289,8 @@ impl<F: Frame> Recv<F> {
         let before = self.held_ahead();
         while let Some(Piece { value, skip, len }) = self.pop_ahead() {
             if matches!(value, Payload::Frame { .. }) {
-                self.frames = self.frames.saturating_sub(1);
+                let waiting = self.waiting();
+                waiting.frames = waiting.frames.saturating_sub(1);
             }
             self.append(cut(value, skip as usize, len as usize), len, held);
         }
@@ -270,13 +302,18 @@ impl<F: Frame> Recv<F> {
 
     /// The next piece that waited for what has come.
     fn pop_ahead(&mut self) -> Option<Piece<Payload<F>>> {
-        self.assembler.as_mut()?.pop(self.rcv_nxt)
+        self.waiting.as_mut()?.assembler.as_mut()?.pop(self.rcv_nxt)
     }
 
     /// Pieces that wait ahead of a gap, and the bytes of their buffers.
     fn held_ahead(&self) -> (usize, usize) {
         let held = |ahead: &Assembler<_>| (ahead.pieces(), ahead.cost_bytes());
-        self.assembler.as_deref().map_or((0, 0), held)
+        self.assembler().map_or((0, 0), held)
+    }
+
+    /// What arrived ahead of a gap, once something did.
+    fn assembler(&self) -> Option<&Assembler<Payload<F>>> {
+        self.waiting.as_deref()?.assembler.as_deref()
     }
 
     /// Charges what the assembler took or gave since it held `before` (pieces, bytes).
@@ -289,9 +326,10 @@ impl<F: Frame> Recv<F> {
 
     /// Counts the frames of the queue afresh: nothing waits ahead of a gap.
     fn recount_frames(&mut self) {
+        let Some(waiting) = &mut self.waiting else { return };
         let is_frame = |payload: &&Payload<F>| matches!(payload, Payload::Frame { .. });
-        let frames = self.queue.iter().filter(is_frame).count();
-        self.frames = u16::try_from(frames).unwrap_or(u16::MAX);
+        let frames = waiting.queue.iter().filter(is_frame).count();
+        waiting.frames = u16::try_from(frames).unwrap_or(u16::MAX);
     }
 
     /// Queues payload of `len` octets whose place is RCV.NXT.
@@ -299,9 +337,10 @@ impl<F: Frame> Recv<F> {
     fn append(&mut self, payload: Payload<F>, len: u32, held: &mut Held) {
         self.rcv_nxt += len;
         self.unconsumed = self.unconsumed.saturating_add(len);
-        self.queued_bytes += len as usize;
         self.bytes_received += u64::from(len);
-        match (&payload, self.queue.back_mut()) {
+        let waiting = self.waiting();
+        waiting.queued_bytes += len as usize;
+        match (&payload, waiting.queue.back_mut()) {
             (Payload::Copied(bytes), Some(Payload::Copied(tail)))
                 if tail.len() + bytes.len() <= COPY_BYTES =>
             {
@@ -310,27 +349,28 @@ impl<F: Frame> Recv<F> {
                 return;
             }
             (Payload::Frame { frame, .. }, _) => {
-                self.frames += 1;
+                waiting.frames += 1;
                 held.receive_frames.charge(frame.len());
             }
             (Payload::Copied(bytes), _) => held.copied_out.charge(bytes.len()),
         }
-        self.queue.push_back(payload);
+        waiting.queue.push_back(payload);
     }
 
     /// The next payload in order.
     pub(crate) fn take(&mut self, held: &mut Held) -> Option<Payload<F>> {
-        let payload = self.queue.pop_front()?;
-        self.queued_bytes -= payload.len();
+        let waiting = self.waiting.as_mut()?;
+        let payload = waiting.queue.pop_front()?;
+        waiting.queued_bytes -= payload.len();
         match &payload {
             Payload::Frame { frame, .. } => {
-                self.frames = self.frames.saturating_sub(1);
+                waiting.frames = waiting.frames.saturating_sub(1);
                 held.receive_frames.release(frame.len());
             }
             Payload::Copied(bytes) => held.copied_out.release(bytes.len()),
         }
-        if self.queue.is_empty() {
-            self.queue.shrink_to(QUEUE_KEPT);
+        if waiting.queue.is_empty() {
+            waiting.queue.shrink_to(QUEUE_KEPT);
         }
         Some(payload)
     }
@@ -344,7 +384,9 @@ impl<F: Frame> Recv<F> {
     /// Drops what waits ahead of a gap: nothing will fill it any more.
     pub(crate) fn clear_ahead(&mut self, held: &mut Held) {
         let before = self.held_ahead();
-        self.assembler = None;
+        if let Some(waiting) = &mut self.waiting {
+            waiting.assembler = None;
+        }
         self.account_assembler(before, held);
         self.recount_frames();
     }
@@ -381,28 +423,27 @@ impl<F: Frame> Recv<F> {
     /// Whether there is memory for a queue, and nothing in it.
     #[inline]
     pub(crate) fn holds_spare(&self) -> bool {
-        (self.queue.capacity() > 0 && self.queue.is_empty())
-            || (self.assembler.is_some() && !self.has_gap())
+        self.waiting.as_deref().is_some_and(|waiting| {
+            waiting.queue.is_empty() && waiting.ahead().is_none() && waiting.report == Report::NONE
+        })
     }
 
     /// Gives that memory back.
     pub(crate) fn rest(&mut self) {
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new();
-        }
-        if !self.has_gap() {
-            self.assembler = None;
+        if self.holds_spare() {
+            self.waiting = None;
         }
     }
 
     /// Whether nothing waits for the owner.
+    #[inline]
     pub(crate) fn is_drained(&self) -> bool {
-        self.queue.is_empty()
+        self.waiting.as_deref().is_none_or(|waiting| waiting.queue.is_empty())
     }
 
     /// Bytes that wait for the owner.
-    pub(crate) const fn queued_bytes(&self) -> usize {
-        self.queued_bytes
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.waiting.as_deref().map_or(0, |waiting| waiting.queued_bytes)
     }
 
     /// Bytes of the buffers that wait ahead of a gap.
@@ -413,20 +454,20 @@ impl<F: Frame> Recv<F> {
     /// Whether something waits ahead of a gap.
     #[inline]
     pub(crate) fn has_gap(&self) -> bool {
-        self.assembler.as_deref().is_some_and(|ahead| !ahead.is_empty())
+        self.waiting.as_deref().is_some_and(|waiting| waiting.ahead().is_some())
     }
 
     /// The SACK blocks to report, at most `room`: what arrived a second time comes first.
     /// RFC 2883 §4.
     pub(crate) fn sack_blocks(&self, room: usize) -> SackBlocks {
-        let Some(duplicate) = self.ack.duplicate().filter(|_| room > 0) else {
+        let Some(duplicate) = self.duplicate().filter(|_| room > 0) else {
             return self.blocks_ahead(room);
         };
         let mut blocks = SackBlocks::EMPTY;
         blocks.push(duplicate);
         // What holds a duplicate ahead of a gap comes second, or its sender would not take the first
         // block for one. RFC 2883 §4, (4).
-        let holder = self.assembler.as_deref().filter(|_| room > 1);
+        let holder = self.assembler().filter(|_| room > 1);
         let holder = holder.and_then(|ahead| ahead.holder(duplicate.left));
         holder.into_iter().for_each(|block| blocks.push(block));
         for &block in self.blocks_ahead(room).as_slice() {
@@ -439,7 +480,7 @@ impl<F: Frame> Recv<F> {
 
     /// The ranges ahead of a gap, the newest first.
     fn blocks_ahead(&self, room: usize) -> SackBlocks {
-        self.assembler.as_deref().map_or(SackBlocks::EMPTY, |ahead| ahead.sack_blocks(room))
+        self.assembler().map_or(SackBlocks::EMPTY, |ahead| ahead.sack_blocks(room))
     }
 
     /// Where the range ahead of a gap starts that was touched last.
@@ -454,7 +495,34 @@ impl<F: Frame> Recv<F> {
         if block.left.before(right) && block.left.before(self.rcv_nxt) {
             return Some(SackBlock { left: block.left, right });
         }
-        self.assembler.as_deref()?.overlap(block)
+        self.assembler()?.overlap(block)
+    }
+
+    /// Something arrived ahead of a gap, in the range that starts at `left`: how many ranges were
+    /// touched since the last acknowledgment.
+    pub(crate) fn on_touched(&mut self, left: SeqNum) -> u8 {
+        self.waiting().report.on_touched(left)
+    }
+
+    /// `block` arrived a second time: it is reported in this turn. RFC 2883 §4.
+    pub(crate) fn on_duplicate(&mut self, block: SackBlock) -> Reported {
+        self.ack.at_once();
+        self.waiting().report.on_duplicate(block)
+    }
+
+    /// What arrived a second time since the last acknowledgment.
+    #[inline]
+    pub(crate) fn duplicate(&self) -> Option<SackBlock> {
+        self.waiting.as_deref()?.report.duplicate()
+    }
+
+    /// An acknowledgment went out.
+    #[inline]
+    pub(crate) fn ack_sent(&mut self) {
+        self.ack.sent();
+        if let Some(waiting) = &mut self.waiting {
+            waiting.report = Report::NONE;
+        }
     }
 
     /// The owner delivered `bytes` onwards. An ACK is owed at once when the window was all but

@@ -194,21 +194,9 @@ impl Scoreboard {
         self.entries.is_empty()
     }
 
-    /// Whether there is memory for ranges, and none in it.
-    #[inline]
-    pub(crate) fn holds_spare(&self) -> bool {
-        self.entries.capacity() > 0 && self.entries.is_empty()
-    }
-
-    /// Gives that memory back.
-    pub(crate) fn rest(&mut self) {
-        if self.entries.is_empty() {
-            self.entries = VecDeque::new();
-        }
-    }
-
     /// `range` was sent for the first time; it starts where the scoreboard ends.
     pub(crate) fn sent(&mut self, range: SeqRange, now: Instant) {
+        self.begin(range.start);
         self.in_flight_bytes += range.len();
         let entry = Entry { range, sent_at: now, mark: Mark::InFlight, sent: Sent::Once };
         match self.entries.back_mut() {
@@ -217,8 +205,16 @@ impl Scoreboard {
         }
     }
 
+    /// What is sent starts at `seq`: if nothing is unacknowledged, all before it has arrived.
+    fn begin(&mut self, seq: SeqNum) {
+        if self.entries.is_empty() {
+            (self.fack, self.new_fack) = (seq, seq);
+        }
+    }
+
     /// `range` was sent for the first time, as a probe of the path.
     pub(crate) fn sent_path_probe(&mut self, range: SeqRange, now: Instant) {
+        self.begin(range.start);
         self.in_flight_bytes += range.len();
         let (mark, sent) = (Mark::InFlight, Sent::PathProbe);
         self.entries.push_back(Entry { range, sent_at: now, mark, sent });

@@ -3,6 +3,7 @@
 //! They are the send queue and the retransmission queue at once: what goes out are slices of
 //! them, first or again, and a buffer is dropped when its last byte is acknowledged.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use super::seq::SeqNum;
@@ -11,8 +12,10 @@ use crate::engine::payload::Buffer;
 /// The queue of one connection, in sequence space.
 #[derive(Debug)]
 pub(crate) struct SendBuffer<B> {
-    /// In order, without gaps: each starts where the one before it ends.
-    pieces: VecDeque<Piece<B>>,
+    /// In order, without gaps: each starts where the one before it ends. Nothing from the time on that
+    /// there was none for a while.
+    #[expect(clippy::box_collection, reason = "an idle connection has not even an empty one")]
+    pieces: Option<Box<VecDeque<Piece<B>>>>,
     /// The first byte that is not acknowledged.
     start: SeqNum,
     /// Behind the last byte queued.
@@ -56,7 +59,7 @@ pub(crate) struct Released {
 impl<B: Buffer> SendBuffer<B> {
     /// An empty queue whose first byte will be `start`.
     pub(crate) const fn new(start: SeqNum) -> Self {
-        Self { pieces: VecDeque::new(), start, end: start }
+        Self { pieces: None, start, end: start }
     }
 
     /// Behind the last byte queued.
@@ -78,7 +81,7 @@ impl<B: Buffer> SendBuffer<B> {
             Ok(len) if len <= BUFFER_BYTES_MAX => len,
             _ => return Err(buffer),
         };
-        self.pieces.push_back(Piece { start: self.end, buffer });
+        self.pieces.get_or_insert_default().push_back(Piece { start: self.end, buffer });
         self.end += len;
         Ok(())
     }
@@ -86,13 +89,13 @@ impl<B: Buffer> SendBuffer<B> {
     /// Whether there is memory for a queue, and nothing in it.
     #[inline]
     pub(crate) fn holds_spare(&self) -> bool {
-        self.pieces.capacity() > 0 && self.pieces.is_empty()
+        self.pieces.as_deref().is_some_and(VecDeque::is_empty)
     }
 
     /// Gives that memory back.
     pub(crate) fn rest(&mut self) {
-        if self.pieces.is_empty() {
-            self.pieces = VecDeque::new();
+        if self.holds_spare() {
+            self.pieces = None;
         }
     }
 
@@ -100,7 +103,8 @@ impl<B: Buffer> SendBuffer<B> {
     pub(crate) fn acknowledge(&mut self, seq: SeqNum) -> Released {
         let mut released = Released::default();
         self.start = self.start.latest(seq.earliest(self.end));
-        while let Some(piece) = self.pieces.front() {
+        let Some(pieces) = &mut self.pieces else { return released };
+        while let Some(piece) = pieces.front() {
             let len = piece.buffer.len();
             // A buffer's length fits: `push` checked it.
             let end = piece.start + u32::try_from(len).unwrap_or(u32::MAX);
@@ -109,22 +113,22 @@ impl<B: Buffer> SendBuffer<B> {
             }
             released.buffers += 1;
             released.bytes += len;
-            self.pieces.pop_front();
+            pieces.pop_front();
         }
-        if self.pieces.is_empty() {
+        if pieces.is_empty() {
             // An idle connection holds little memory for its queue.
-            self.pieces.shrink_to(PIECES_KEPT);
+            pieces.shrink_to(PIECES_KEPT);
         }
         released
     }
 
     /// Drops everything.
     pub(crate) fn clear(&mut self) -> Released {
-        let mut released = Released { buffers: self.pieces.len(), bytes: 0 };
-        for piece in &self.pieces {
+        let mut released = Released::default();
+        for piece in self.pieces.take().into_iter().flat_map(|pieces| *pieces) {
+            released.buffers += 1;
             released.bytes += piece.buffer.len();
         }
-        self.pieces.clear();
         self.start = self.end;
         released
     }
@@ -136,8 +140,9 @@ impl<B: Buffer> SendBuffer<B> {
         let end = range.end.earliest(self.end);
         let mut rest = start.distance_to(end) as usize;
         let mut total = 0;
-        let after = self.pieces.partition_point(|piece| piece.start.before_or_eq(start));
-        for piece in self.pieces.range(after.saturating_sub(1)..) {
+        let Some(pieces) = self.pieces.as_deref() else { return 0 };
+        let after = pieces.partition_point(|piece| piece.start.before_or_eq(start));
+        for piece in pieces.range(after.saturating_sub(1)..) {
             if rest == 0 {
                 break;
             }

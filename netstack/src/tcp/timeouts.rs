@@ -63,28 +63,31 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// RFC 6298 §5.4 to 5.6.
     fn on_rto(&mut self, env: &mut Env<'_, F>) {
-        if self.scoreboard.is_empty() || self.gives_up(env) {
+        if self.outbound.scoreboard.is_empty() || self.gives_up(env) {
             return;
         }
         env.counters.retransmits_timeout += 1;
         let mut test = if self.options.timestamps.is_some() { Test::Leave } else { Test::Try };
-        if self.scoreboard.first_mark() == Some(Mark::Sacked) {
+        if self.outbound.scoreboard.first_mark() == Some(Mark::Sacked) {
             // The peer reported it and yet asks for it: it has thrown it away.
-            self.scoreboard.renege();
+            self.outbound.scoreboard.renege();
             test = Test::Leave;
         }
         self.rtt.back_off();
         self.suspect_black_hole(env);
         let facts = self.ack_facts(env, Progress::Neither);
-        self.recovery.on_rto(&facts, test, &mut self.scoreboard, &mut self.congestion);
+        self.recovery.on_rto(&facts, test, &mut self.outbound.scoreboard, &mut self.congestion);
         self.ecn.on_reduced(self.send.snd_nxt);
         self.timers.arm_repair(Repair::Rto, env.now + self.rto(env.config));
     }
 
     fn on_reordering(&mut self, env: &mut Env<'_, F>) {
         let facts = self.ack_facts(env, Progress::Neither);
-        let decision =
-            self.recovery.on_reordering_timeout(&facts, &mut self.scoreboard, &mut self.congestion);
+        let decision = self.recovery.on_reordering_timeout(
+            &facts,
+            &mut self.outbound.scoreboard,
+            &mut self.congestion,
+        );
         self.judge_path_probe(env);
         if decision.entered == Entered::Yes {
             env.counters.recoveries += 1;
@@ -107,8 +110,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Whether the peer owes an answer for longer than anybody waits; ends the connection then.
     fn gives_up(&mut self, env: &Env<'_, F>) -> bool {
-        let stuck =
-            self.stuck_since.is_some_and(|at| env.now - at >= self.user_timeout(env.config));
+        let stuck = self
+            .outbound
+            .stuck_since
+            .is_some_and(|at| env.now - at >= self.user_timeout(env.config));
         if stuck {
             self.finish(env, Signal::Deadline, CloseReason::UserTimeout);
         }
@@ -124,7 +129,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.timers.set_keepalive(Some(wanted));
             return;
         }
-        if !self.scoreboard.is_empty() {
+        if !self.outbound.scoreboard.is_empty() {
             // Retransmission asks already. RFC 9293 §3.8.4.
             self.timers.set_keepalive(Some(env.now + keepalive.interval));
             return;
@@ -147,13 +152,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Arms the repair timer for what is in flight, or stops it: RFC 6298 §5.1 to 5.3, and the
     /// tail loss probe where it comes first. RFC 8985 §7.2.
     pub(crate) fn arm_repair(&mut self, env: &Env<'_, F>) {
-        if self.scoreboard.is_empty() {
+        if self.outbound.scoreboard.is_empty() {
             if self.timers.repair() != Some(Repair::Persist) {
                 self.timers.stop_repair();
             }
             return;
         }
-        let stuck_since = *self.stuck_since.get_or_insert(env.now);
+        let stuck_since = *self.outbound.stuck_since.get_or_insert(env.now);
         let rto = self.rto(env.config);
         let Some(pto) = self.probe_timeout() else {
             self.timers.arm_repair(Repair::Rto, env.now + rto);
@@ -161,7 +166,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         };
         // Data that follows does not move the time at which the timeout would come, and then the probe
         // comes in its place.
-        let since = self.scoreboard.first_sent_at().map_or(stuck_since, |at| at.max(stuck_since));
+        let since =
+            self.outbound.scoreboard.first_sent_at().map_or(stuck_since, |at| at.max(stuck_since));
         self.timers.arm_repair(Repair::LossProbe, (env.now + pto).min(since + rto));
     }
 
@@ -175,9 +181,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let applicable = self.options.sack == SackPermitted::Yes
             && !self.recovery.is_active()
             && self.recovery.may_probe()
-            && self.scoreboard.sacked_bytes() == 0;
+            && self.outbound.scoreboard.sacked_bytes() == 0;
         let srtt = self.rtt.srtt().filter(|_| applicable)?;
-        let single = self.scoreboard.in_flight_bytes() <= u32::from(self.mss);
+        let single = self.outbound.scoreboard.in_flight_bytes() <= u32::from(self.mss);
         Some(srtt * 2 + if single { ACK_DELAY_MAX } else { PROBE_SLACK })
     }
 }

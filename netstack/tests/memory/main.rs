@@ -163,6 +163,6 @@ const HALF_OPEN_BYTES: f64 = 64.0;
 /// Bytes of a record in TIME-WAIT at most.
 const TIME_WAIT_BYTES: f64 = 64.0;
 /// Bytes of an idle connection at most.
-const IDLE_BYTES: f64 = 870.0;
+const IDLE_BYTES: f64 = 512.0;
 /// Bytes that may be left when all connections are gone.
 const KEPT_BYTES: isize = 100_000;

@@ -106,8 +106,9 @@ pub(crate) struct Congestion {
     ssthresh: u32,
     /// The sender's maximum segment size in bytes, without options.
     mss: u32,
-    /// The end of slow start.
-    hystart: HyStart,
+    /// Where the first slow start stands, from its first ACK until the connection has been quiet for a
+    /// while: round trips from before that tell nothing any more.
+    hystart: Option<Box<HyStart>>,
     /// Congestion avoidance.
     algorithm: Algorithm,
     /// What held before the last reduction, for an undo.
@@ -176,12 +177,23 @@ impl Congestion {
             cwnd: initial_window(mss),
             ssthresh: SSTHRESH_INITIAL,
             mss,
-            hystart: HyStart::new(),
+            hystart: None,
             algorithm: Algorithm::new(algorithm, Start { cwnd: initial_window(mss), mss }),
             prior: None,
             marked: Marked::No,
             validation: None,
         }
+    }
+
+    /// Whether it takes up memory that a connection without anything under way does not need.
+    #[inline]
+    pub(crate) const fn holds_spare(&self) -> bool {
+        self.hystart.is_some()
+    }
+
+    /// Gives that memory back.
+    pub(crate) fn rest(&mut self) {
+        self.hystart = None;
     }
 
     /// The congestion window in bytes.
@@ -524,7 +536,11 @@ impl Congestion {
         // HyStart++ looks for the end of the first slow start; later ones have a threshold that
         // was measured. RFC 9406 §4.3.
         let is_first = self.ssthresh == SSTHRESH_INITIAL;
-        let phase = if is_first { self.hystart.on_ack(ack) } else { Phase::Fast };
+        let phase = if is_first {
+            self.hystart.get_or_insert_with(|| Box::new(HyStart::new())).on_ack(ack)
+        } else {
+            Phase::Fast
+        };
         let segments = match ack.repair {
             Repair::No => hystart::ABC_LIMIT,
             Repair::AfterTimeout => ABC_LIMIT_IN_REPAIR,

@@ -80,7 +80,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Takes an acceptable ACK: releases what it acknowledges, learns what got lost.
     fn take_ack(&mut self, env: &mut Env<'_, F>, segment: &Segment, ack: SeqNum) {
         let progress = self.progress_of(segment, ack);
-        let flight_before = self.scoreboard.in_flight_bytes();
+        let flight_before = self.outbound.scoreboard.in_flight_bytes();
         // An answer to a retransmission that comes too soon answers the original.
         let doubtful_after = self.rtt.min_rtt().map(|min| env.now - min);
         let mut learned = Learned { doubtful_after, ..Learned::default() };
@@ -91,7 +91,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         let duplicate = self.duplicate_reported(env, segment, ack);
         self.take_sack(env, segment, &mut learned);
-        self.scoreboard.end_of_ack();
+        if let Some(outbound) = self.outbound.get_mut() {
+            outbound.scoreboard.end_of_ack();
+        }
         self.take_window(self.window_of(segment, ack));
         self.take_rtt(env, segment, &learned, progress);
         let mut facts = self.ack_facts(env, progress);
@@ -100,8 +102,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         // The ACK that ends the repair is of it.
         let repair =
             if self.recovery.is_after_timeout() { Repair::AfterTimeout } else { Repair::No };
-        let decision =
-            self.recovery.on_ack(&facts, &learned, &mut self.scoreboard, &mut self.congestion);
+        let decision = self.recovery.on_ack(
+            &facts,
+            &learned,
+            &mut self.outbound.scoreboard,
+            &mut self.congestion,
+        );
         if progress == Progress::Advanced && self.recovery.may_test() {
             let fresh = self.fresh_for_test(env);
             self.recovery.begin_test(fresh);
@@ -110,7 +116,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if progress == Progress::Duplicate {
             env.counters.duplicate_acks_received += 1;
         }
-        let flight = flight_before.max(self.flight_sent);
+        let flight = flight_before.max(self.outbound.flight_sent);
         self.congestion.on_delivered(&Delivered {
             now: env.now,
             bytes: learned.delivered_bytes,
@@ -119,7 +125,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             srtt: self.rtt.srtt(),
             min_rtt: self.rtt.min_rtt(),
             flight_before: flight,
-            in_flight: self.scoreboard.in_flight_bytes(),
+            in_flight: self.outbound.scoreboard.in_flight_bytes(),
         });
         let news = News { ack, delivered_bytes: learned.delivered_bytes, flight };
         let echo = self.take_echo(env, segment, &news);
@@ -136,7 +142,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 srtt: self.rtt.srtt(),
                 snd_una: self.send.snd_una,
                 snd_nxt: self.send.snd_nxt,
-                limited: self.was_limited(flight_before.max(self.flight_sent)),
+                limited: self.was_limited(flight_before.max(self.outbound.flight_sent)),
                 repair,
             };
             self.congestion.on_ack(&event);
@@ -148,11 +154,18 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// out now has its own.
     #[inline]
     pub(super) fn take_window(&mut self, update: WindowUpdate) {
-        let was_closed = self.scoreboard.is_empty() && self.send.usable_window() == 0;
+        let was_closed = self.outbound.scoreboard.is_empty() && self.send.usable_window() == 0;
         self.send.update_window(update);
         if was_closed && self.send.usable_window() > 0 {
             self.rtt.reset_backoff();
-            self.stuck_since = None;
+            self.not_stuck();
+        }
+    }
+
+    /// The peer owes nothing.
+    pub(super) fn not_stuck(&mut self) {
+        if let Some(outbound) = self.outbound.get_mut() {
+            outbound.stuck_since = None;
         }
     }
 
@@ -173,7 +186,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             facts,
             learned,
             timestamps.map(|timestamps| timestamps.echo),
-            &mut self.scoreboard,
+            &mut self.outbound.scoreboard,
             &mut self.congestion,
         );
         if undone == Spurious::Yes {
@@ -186,7 +199,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// SND.UNA moves to `ack`.
     fn advance(&mut self, env: &mut Env<'_, F>, ack: SeqNum, learned: &mut Learned) {
         self.send.snd_una = ack;
-        self.scoreboard.acknowledge(ack, learned);
+        self.outbound.scoreboard.acknowledge(ack, learned);
         let released = self.queue.acknowledge(ack);
         let pool = &mut env.held.send_buffers;
         pool.count = pool.count.saturating_sub(released.buffers);
@@ -197,7 +210,11 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if self.ecn.may_reduce(ack) {
             self.congestion.end_of_mark();
         }
-        self.stuck_since = (!self.scoreboard.is_empty()).then_some(env.now);
+        if self.outbound.scoreboard.is_empty() {
+            self.not_stuck();
+        } else {
+            self.outbound.stuck_since = Some(env.now);
+        }
         self.note_room(env.config);
         if let OurFin::Sent(fin) = self.send.fin
             && ack.after(fin)
@@ -244,7 +261,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             && segment.payload_len() == 0
             && segment.control == Control::None
             && window == self.send.snd_wnd;
-        match (repeated, self.scoreboard.is_empty()) {
+        match (repeated, self.outbound.scoreboard.is_empty()) {
             (true, false) => Progress::Duplicate,
             (true, true) => Progress::Repeated,
             (false, _) => Progress::Neither,
@@ -292,7 +309,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 && block.left.before(block.right)
                 && block.right.before_or_eq(self.send.snd_nxt);
             if sane {
-                self.scoreboard.sack(block, env.limits.scoreboard_ranges_max, learned);
+                self.outbound.scoreboard.sack(block, env.limits.scoreboard_ranges_max, learned);
             }
         }
     }
@@ -326,7 +343,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// Takes one measured round trip.
     pub(super) fn sample_rtt(&mut self, env: &Env<'_, F>, rtt: Span) {
-        let flight = self.scoreboard.in_flight_bytes();
+        let flight = self.outbound.scoreboard.in_flight_bytes();
         let expected_per_round = (flight / (2 * u32::from(self.mss))).max(1);
         self.rtt.on_sample(env.now, RttSample { rtt, expected_per_round });
         if self.recovery.awaits_sample() {
@@ -372,7 +389,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         if let Some(at) = decision.look_again {
             self.arm_reordering(at);
-        } else if progress == Progress::Advanced || self.scoreboard.is_empty() {
+        } else if progress == Progress::Advanced || self.outbound.scoreboard.is_empty() {
             self.arm_repair(env);
         }
     }

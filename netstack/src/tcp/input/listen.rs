@@ -4,7 +4,7 @@
 //! and then takes that segment as every other: its text and its FIN count.
 
 use super::sequence::is_before;
-use crate::engine::config::{Limits, TcpConfig};
+use crate::engine::config::TcpConfig;
 use crate::engine::drops::DropReason;
 use crate::engine::event::ListenerId;
 use crate::engine::payload::{Buffer, Frame};
@@ -156,7 +156,7 @@ impl HalfOpen {
             iss: self.iss,
             options,
         };
-        let recv = receive_half(self.irs, self.options.window_scale, env.config, env.limits);
+        let recv = receive_half(self.irs, self.options.window_scale, env.config);
         let mut tcb = Tcb::new(parts, recv, env);
         tcb.send.snd_nxt = self.iss + 1;
         tcb.send.scale = self.options.window_scale.unwrap_or(WindowScale::ZERO);
@@ -175,7 +175,6 @@ pub(crate) fn receive_half<F: Frame>(
     irs: SeqNum,
     peer_scale: Option<WindowScale>,
     config: &TcpConfig,
-    limits: &Limits,
 ) -> Recv<F> {
     let (scale, advertised) = window_to_offer(config.receive_window_bytes);
     let parts = match peer_scale {
@@ -186,5 +185,5 @@ pub(crate) fn receive_half<F: Frame>(
             RecvParts { irs, scale: WindowScale::ZERO, window_max, advertised }
         }
     };
-    Recv::new(parts, limits)
+    Recv::new(parts)
 }

@@ -6,6 +6,7 @@
 //! makes the other parts of these steps do nothing; a test gives the same segments to two engines, of
 //! which one predicts nothing, and compares them.
 
+use crate::engine::config::Limits;
 use crate::engine::payload::{Buffer, Frame, Payload};
 use crate::tcp::connection::{Env, Notes, Owner, Tcb};
 use crate::tcp::input::sequence::is_before;
@@ -18,7 +19,7 @@ use crate::wire::plain::Plain;
 impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Whether this segment is text in order, and brings nothing else.
     #[inline]
-    pub(crate) fn predicts(&self, plain: &Plain) -> bool {
+    pub(crate) fn predicts(&self, plain: &Plain, limits: &Limits) -> bool {
         let timestamps = match (&self.options.timestamps, plain.timestamps) {
             (Some(state), Some(timestamps)) => !is_before(timestamps.value, state.recent),
             (None, None) => true,
@@ -26,9 +27,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         };
         timestamps
             && matches!(self.state, State::Established(_))
-            && self.recv.takes_at_once(plain.seq, plain.payload_len())
+            && self.recv.takes_at_once(plain.seq, plain.payload_len(), limits)
             && plain.ack == self.send.snd_una
-            && self.scoreboard.is_empty()
+            && self.outbound.scoreboard.is_empty()
             && self.owner == Owner::Attached
             && self.end.is_none()
             && self.recovery.is_quiet()
@@ -44,7 +45,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             u64::from(self.send.snd_una.to_wire()),
             u64::from(self.recv.rcv_nxt().to_wire()),
             u64::from(self.ends.remote_port()),
-            u64::from(self.scoreboard.is_empty()),
+            u64::from(self.outbound.scoreboard.is_empty()),
             u64::from(self.recovery.is_quiet()),
             u64::from(self.congestion.needs_pacing()),
             u64::from(self.rcv_mss),
@@ -65,7 +66,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             self.take_timestamp(env, plain.seq, timestamps);
         }
         self.heard_at = env.now;
-        self.scoreboard.end_of_ack();
+        if let Some(outbound) = self.outbound.get_mut() {
+            outbound.scoreboard.end_of_ack();
+        }
         let window = WindowSize::from_wire(plain.window, self.send.scale);
         self.take_window(WindowUpdate { seq: plain.seq, ack: plain.ack, window });
         self.arm_repair(env);

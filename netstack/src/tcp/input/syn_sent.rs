@@ -87,7 +87,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         self.due = Due::Nothing;
         env.counters.ecn_negotiated += u64::from(self.ecn.usage() == EcnUse::Both);
         self.timers.stop_repair();
-        self.stuck_since = None;
+        self.not_stuck();
         if self.stats.unanswered == 0 {
             let rtt = env.now - self.sent_at;
             // Of a cookie it may not be known when it was sent.

@@ -43,7 +43,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let payload = Payload::Frame { frame, range: segment.payload };
         let was_empty = self.recv.is_drained();
         let had_gap = self.recv.has_gap();
-        match self.recv.on_payload(Arrived { seq, payload }, env.held, env.counters) {
+        match self.recv.on_payload(Arrived { seq, payload }, env.limits, env.held, env.counters) {
             Received::InOrder(bytes) => {
                 if had_gap {
                     // A hole was filled, in part or whole: RFC 5681 §4.2.
@@ -95,10 +95,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if self.options.sack == SackPermitted::No {
             return;
         }
-        let mut reported = self.recv.ack.on_duplicate(block);
+        let mut reported = self.recv.on_duplicate(block);
         if reported == Reported::NoRoom {
             self.reply_ack(env);
-            reported = self.recv.ack.on_duplicate(block);
+            reported = self.recv.on_duplicate(block);
         }
         env.counters.duplicates_reported += u64::from(reported == Reported::First);
     }
@@ -125,7 +125,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// ACKs.
     fn report_ranges(&mut self, env: &mut Env<'_, F>) {
         let newest = self.recv.newest_range();
-        let touched = newest.map(|left| self.recv.ack.on_touched(left));
+        let touched = newest.map(|left| self.recv.on_touched(left));
         if touched < Some(SACK_BLOCKS_BESIDE_TIMESTAMPS) {
             return;
         }

@@ -127,7 +127,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// The peer has been told RCV.NXT and the window.
     pub(super) fn ack_went_out(&mut self) {
-        self.recv.ack.sent();
+        self.recv.ack_sent();
         self.ecn.ack_sent();
         self.timers.stop_delayed_ack();
         self.notes.take(Notes::TELL_TIMEOUT);

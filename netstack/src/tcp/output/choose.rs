@@ -14,7 +14,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// What to send next: lost ranges first, then what was never sent.
     pub(super) fn plan(&self, env: &Env<'_, F>, pace: Option<Pace>) -> Option<Plan> {
         let mss = u32::from(self.mss);
-        let mut pipe = self.scoreboard.in_flight_bytes();
+        let mut pipe = self.outbound.scoreboard.in_flight_bytes();
         if self.options.sack == SackPermitted::No {
             pipe = pipe.saturating_sub(u32::from(self.recovery.left_the_network()) * mss);
         }
@@ -24,7 +24,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             let room = self.send.snd_nxt.distance_to(end);
             return if room > 0 { self.plan_first(env, room, train_max) } else { None };
         }
-        if let Some(lost) = self.scoreboard.next_lost() {
+        if let Some(lost) = self.outbound.scoreboard.next_lost() {
             let len = lost.len().min(whole_segments(room.min(train_max), mss));
             let alone = pipe == 0 || self.recovery.owes_repeat();
             let len = if len == 0 && alone { lost.len().min(mss) } else { len };
@@ -46,11 +46,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return fin.then_some(Plan { range, pass: Pass::First });
         }
         let mut len = unsent.min(usable).min(room).min(train_max);
-        let held_back = env.config.nagle == Nagle::On && !self.scoreboard.is_empty();
+        let held_back = env.config.nagle == Nagle::On && !self.outbound.scoreboard.is_empty();
         if len < unsent || (held_back && self.send.fin == OurFin::None) {
             let whole = whole_segments(len, mss);
             // Half of the largest window is worth a short segment when nothing is in flight.
-            let worth = self.scoreboard.is_empty() && len >= self.send.max_wnd.octets() / 2;
+            let worth =
+                self.outbound.scoreboard.is_empty() && len >= self.send.max_wnd.octets() / 2;
             len = if whole == 0 && worth && room >= len { len } else { whole };
         }
         if len == 0 {
@@ -90,8 +91,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Whether all that was queued is sent, and more might have been.
     pub(in crate::tcp) fn is_out_of_data(&self, now: Instant) -> bool {
         self.send.snd_nxt.after_or_eq(self.queue.end())
-            && self.scoreboard.lost_bytes() == 0
-            && self.pacer.may_send(now)
+            && self.outbound.scoreboard.lost_bytes() == 0
+            && self.outbound.pacer.may_send(now)
     }
 }
 

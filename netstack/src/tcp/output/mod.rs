@@ -61,7 +61,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let Some(route) = self.route else { return Transmitted::Done };
         // On its own: each segment of a train would report it, and it is to be reported once.
         // RFC 2883 §4.
-        if self.recv.ack.duplicate().is_some()
+        if self.recv.duplicate().is_some()
             && self.send_ack(env, route, link, self.send.snd_nxt) == Transmitted::LinkFull
         {
             return Transmitted::LinkFull;
@@ -97,8 +97,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     ) -> Transmitted {
         let pace = self.pace(env);
         while let Some(plan) = self.plan(env, pace) {
-            if pace.is_some() && !self.pacer.may_send(env.now) {
-                self.timers.set_pacing(Some(self.pacer.next_send_time()));
+            if pace.is_some() && !self.outbound.pacer.may_send(env.now) {
+                self.timers.set_pacing(Some(self.outbound.pacer.next_send_time()));
                 break;
             }
             match self.send_plan(env, route, link, plan) {
@@ -115,7 +115,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn after_idle(&mut self, env: &Env<'_, F>) {
         let idle = env.now - self.sent_at;
         let rto = self.rto(env.config);
-        if idle >= rto && self.scoreboard.is_empty() && self.plan(env, None).is_some() {
+        if idle >= rto && self.outbound.scoreboard.is_empty() && self.plan(env, None).is_some() {
             self.congestion.after_idle(env.now, idle, self.rtt.srtt());
             self.sent_at = env.now;
         }

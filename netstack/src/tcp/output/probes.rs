@@ -26,7 +26,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             let range = SeqRange { start: self.send.snd_nxt, end: self.send.snd_nxt + fresh };
             Some(Plan { range, pass: Pass::First })
         } else {
-            self.scoreboard.tail(mss).map(|range| Plan { range, pass: Pass::Probe })
+            self.outbound.scoreboard.tail(mss).map(|range| Plan { range, pass: Pass::Probe })
         };
         let Some(plan) = plan else { return Transmitted::Done };
         if self.send_plan(env, route, link, plan) == Taken::LinkFull {
@@ -88,13 +88,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let waiting =
             self.send.snd_nxt.before(self.queue.end()) || self.send.fin_is_due(self.queue.end());
         // What waits for its release time has a timer of its own.
-        if !self.scoreboard.is_empty() || !waiting || self.timers.is_pacing() {
+        if !self.outbound.scoreboard.is_empty() || !waiting || self.timers.is_pacing() {
             if self.timers.repair() == Some(Repair::Persist) {
                 self.timers.stop_repair();
             }
             return;
         }
-        self.stuck_since.get_or_insert(env.now);
+        self.outbound.stuck_since.get_or_insert(env.now);
         if self.timers.repair() != Some(Repair::Persist) {
             self.timers.arm_repair(Repair::Persist, env.now + self.rto(env.config));
         }

@@ -99,9 +99,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         // The FIN takes a number, and is no byte.
         let fin = u64::from(range.end.after(self.queue.end()));
         let bytes = u64::from(range.len()) - fin;
-        let in_flight_before = self.scoreboard.in_flight_bytes();
+        let in_flight_before = self.outbound.scoreboard.in_flight_bytes();
         if let Some(pace) = self.pace(env) {
-            self.pacer.on_sent(env.now, range.len(), pace);
+            self.outbound.pacer.on_sent(env.now, range.len(), pace);
         }
         match pass {
             Pass::First | Pass::PathProbe => {
@@ -109,9 +109,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                     self.send.fin = OurFin::Sent(self.queue.end());
                 }
                 if pass == Pass::PathProbe {
-                    self.scoreboard.sent_path_probe(range, env.now);
+                    self.outbound.scoreboard.sent_path_probe(range, env.now);
                 } else {
-                    self.scoreboard.sent(range, env.now);
+                    self.outbound.scoreboard.sent(range, env.now);
                 }
                 self.send.snd_nxt = range.end;
                 self.stats.bytes_sent += bytes;
@@ -120,8 +120,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             Pass::Again | Pass::Probe => {
                 // The next ACK of new data echoes what came first of it. It tells the original from
                 // the copies of this recovery only if there was no copy before. RFC 3522 §3.2.
-                let tells = !self.scoreboard.first_was_sent_again();
-                let repeated = self.scoreboard.sent_again(range, env.now);
+                let tells = !self.outbound.scoreboard.first_was_sent_again();
+                let repeated = self.outbound.scoreboard.sent_again(range, env.now);
                 self.congestion.on_sent_again(repeated);
                 self.stats.bytes_retransmitted += bytes;
                 self.stats.retransmits += 1;
@@ -134,11 +134,11 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         }
         self.recovery.on_sent(range.len());
         self.sent_at = env.now;
-        self.flight_sent = self.scoreboard.in_flight_bytes();
+        self.outbound.flight_sent = self.outbound.scoreboard.in_flight_bytes();
         self.congestion.on_sent(Transmission {
             now: env.now,
             in_flight_before,
-            in_flight: self.flight_sent,
+            in_flight: self.outbound.flight_sent,
             granularity: self.rtt.srtt().map_or(Span::ZERO, |srtt| srtt / SAMPLES_PER_ROUND),
         });
         self.ack_went_out();

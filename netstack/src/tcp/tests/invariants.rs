@@ -88,7 +88,7 @@ impl Bench {
             iss: ISS,
             options,
         };
-        let recv = receive_half(IRS, Some(WindowScale::ZERO), &self.config, &self.limits);
+        let recv = receive_half(IRS, Some(WindowScale::ZERO), &self.config);
         let mut tcb = Tcb::new(parts, recv, &self.env());
         tcb.set_peer_mss(Some(1_460));
         tcb.send.snd_una = ISS + 1;
@@ -118,7 +118,7 @@ fn send(tcb: &mut Connection, bytes: u32) {
     tcb.queue.push(vec![0; bytes as usize]).expect("there is room");
     let start = tcb.send.snd_nxt;
     let end = start + bytes;
-    tcb.scoreboard.sent(SeqRange { start, end }, NOW);
+    tcb.outbound.scoreboard.sent(SeqRange { start, end }, NOW);
     tcb.send.snd_nxt = end;
 }
 
@@ -126,7 +126,8 @@ fn send(tcb: &mut Connection, bytes: u32) {
 fn receive(bench: &mut Bench, tcb: &mut Connection) {
     let payload = Payload::Copied(vec![1; 10]);
     let arrived = Arrived { seq: tcb.recv.rcv_nxt(), payload };
-    let _: Received = tcb.recv.on_payload(arrived, &mut bench.held, &mut bench.counters);
+    let _: Received =
+        tcb.recv.on_payload(arrived, &bench.limits, &mut bench.held, &mut bench.counters);
 }
 
 /// The fact that does not hold of a connection after a step, by what the panic says.
@@ -151,12 +152,12 @@ fn faults_of_numbers() -> Vec<Fault> {
         fault(2, "accounted + syn", |_, tcb| tcb.send.snd_una += 1),
         fault(2, "self.queue.end() + fin", |_, tcb| {
             let end = tcb.send.snd_nxt + 2;
-            tcb.scoreboard.sent(SeqRange { start: tcb.send.snd_nxt, end }, NOW);
+            tcb.outbound.scoreboard.sent(SeqRange { start: tcb.send.snd_nxt, end }, NOW);
             tcb.send.snd_nxt = end;
         }),
         fault(3, "before.edge", |bench, tcb| {
             let config = TcpConfig { receive_window_bytes: 100, ..bench.config };
-            tcb.recv = receive_half(IRS, Some(WindowScale::ZERO), &config, &bench.limits);
+            tcb.recv = receive_half(IRS, Some(WindowScale::ZERO), &config);
         }),
         fault(3, "told.is_none_or", |_, tcb| {
             let timestamps = tcb.options.timestamps.as_mut().expect("agreed");
@@ -168,7 +169,7 @@ fn faults_of_numbers() -> Vec<Fault> {
             receive(bench, tcb);
         }),
         fault(5, "opening", |_, tcb| tcb.timers.arm_repair(Repair::Syn, NOW)),
-        fault(5, "self.scoreboard.is_empty()", |_, tcb| {
+        fault(5, "self.outbound.scoreboard.is_empty()", |_, tcb| {
             tcb.timers.arm_repair(Repair::Persist, NOW);
         }),
         fault(5, "may_end", |_, tcb| tcb.timers.set_deadline(Some(NOW))),
@@ -178,12 +179,12 @@ fn faults_of_numbers() -> Vec<Fault> {
         fault(7, "duplicate().is_none()", |_, tcb| {
             tcb.options.sack = SackPermitted::No;
             let left = tcb.recv.rcv_nxt() - 2;
-            let _: Reported = tcb.recv.ack.on_duplicate(SackBlock { left, right: left + 1 });
+            let _: Reported = tcb.recv.on_duplicate(SackBlock { left, right: left + 1 });
         }),
         fault(7, "sacked_bytes() == 0", |_, tcb| {
             let left = tcb.send.snd_una + 1;
             let block = SackBlock { left, right: left + 1 };
-            tcb.scoreboard.sack(block, 10, &mut Learned::default());
+            tcb.outbound.scoreboard.sack(block, 10, &mut Learned::default());
             tcb.options.sack = SackPermitted::No;
         }),
     ]
@@ -200,7 +201,7 @@ fn faults_of_limits() -> Vec<Fault> {
         fault(11, "una.before_or_eq(before.snd_nxt", |_, tcb| {
             send(tcb, 10);
             let ack = tcb.send.snd_nxt;
-            tcb.scoreboard.acknowledge(ack, &mut Learned::default());
+            tcb.outbound.scoreboard.acknowledge(ack, &mut Learned::default());
             tcb.queue.acknowledge(ack);
             tcb.send.snd_una = ack;
             tcb.timers.stop_repair();
@@ -229,7 +230,7 @@ fn faults_of_limits() -> Vec<Fault> {
             };
             for _ in 0..3 {
                 let learned = Learned::default();
-                let (scoreboard, congestion) = (&mut tcb.scoreboard, &mut tcb.congestion);
+                let (scoreboard, congestion) = (&mut tcb.outbound.scoreboard, &mut tcb.congestion);
                 let _: Decision = tcb.recovery.on_ack(&facts, &learned, scoreboard, congestion);
             }
         }),
@@ -295,7 +296,7 @@ fn the_fin_alone_waits_for_no_congestion_window() {
     let mut after = bench.in_flight(3_000);
     after.congestion.set_cwnd(1_448);
     let start = after.send.snd_nxt;
-    after.scoreboard.sent(SeqRange { start, end: start + 1 }, NOW);
+    after.outbound.scoreboard.sent(SeqRange { start, end: start + 1 }, NOW);
     after.send.snd_nxt = start + 1;
     after.send.fin = OurFin::Sent(start);
     assert_eq!(broken(&mut bench, &before, &after), None);

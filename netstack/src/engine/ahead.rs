@@ -15,13 +15,13 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         if self.connections.len() < CONNECTIONS_MIN {
             return;
         }
-        // Three short loops, because a processor looks some hundred instructions ahead: each one's
+        // Four short loops, because a processor looks some hundred instructions ahead: each one's
         // loads do not wait for each other, those of the next do.
         let mut hashes = [FlowHash(0); FRAMES_MAX];
         let mut count = 0;
-        let tuples = frames.into_iter().take(FRAMES_MAX).filter_map(plain::tuple_of);
-        for (hash, tuple) in hashes.iter_mut().zip(tuples) {
-            *hash = self.hasher.hash(&tuple);
+        let ends = frames.into_iter().take(FRAMES_MAX).filter_map(plain::ends_of);
+        for (hash, ends) in hashes.iter_mut().zip(ends) {
+            *hash = self.hasher.hash(&ends);
             count += 1;
         }
         let hashes = hashes.get(..count).unwrap_or_default();
@@ -33,6 +33,11 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         for &slot in slots.get(..count).unwrap_or_default() {
             if let Some((_, entry)) = self.connections.get_at(slot) {
                 seen = seen.wrapping_add(entry.touch());
+            }
+        }
+        for &slot in slots.get(..count).unwrap_or_default() {
+            if let Some((_, entry)) = self.connections.get_at(slot) {
+                seen = seen.wrapping_add(entry.tcb.touch_apart());
             }
         }
         core::hint::black_box(seen);

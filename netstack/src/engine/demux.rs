@@ -12,7 +12,8 @@ use core::net::IpAddr;
 
 use siphasher::sip::SipHasher13;
 
-use crate::tcp::segment::FourTuple;
+use crate::tcp::ends::Ends;
+use crate::tcp::segment::IpVersion;
 
 /// The keyed hash of a 4-tuple: equal on every engine with the same seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,32 +46,33 @@ impl FlowHasher {
 
     /// The hash of a connection as this host sees it.
     #[inline(always)]
-    pub(crate) fn hash(&self, tuple: &FourTuple) -> FlowHash {
+    pub(crate) fn hash(&self, ends: &Ends) -> FlowHash {
         let mut state = self.keyed;
-        let ports = (u64::from(tuple.local.port()) << 16) | u64::from(tuple.remote.port());
-        let octets = match (tuple.local.ip(), tuple.remote.ip()) {
-            (IpAddr::V4(local), IpAddr::V4(remote)) => {
-                let [a, b, c, d] = local.octets();
-                let [e, f, g, h] = remote.octets();
-                state.add(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        let (local, remote) = ends.addresses();
+        let octets = match ends.ip_version() {
+            IpVersion::V4 => {
+                let ([.., local], [.., remote]) = (*local, *remote);
+                state.add(double(local, remote));
                 12
             }
-            (local, remote) => {
-                for address in [local, remote] {
-                    let octets = match address {
-                        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-                        IpAddr::V6(address) => address.octets(),
-                    };
-                    let (words, _) = octets.as_chunks::<8>();
-                    words.iter().for_each(|word| state.add(u64::from_le_bytes(*word)));
+            IpVersion::V6 => {
+                for &[first, second, third, last] in [local, remote] {
+                    state.add(double(first, second));
+                    state.add(double(third, last));
                 }
                 36
             }
         };
         // The last word ends with the length, so that the families can't be mistaken.
-        state.add(ports | octets << 56);
+        state.add(u64::from(ends.ports()) | octets << 56);
         FlowHash(state.finish())
     }
+}
+
+/// Two words of octets in the machine's byte order as one of which the first octet is the lowest.
+#[inline(always)]
+const fn double(first: u32, second: u32) -> u64 {
+    first.to_le() as u64 | (second.to_le() as u64) << u32::BITS
 }
 
 impl SipState {

@@ -65,24 +65,23 @@ impl Flow {
 impl<F: Frame, B: Buffer> Engine<F, B> {
     /// What a 4-tuple belongs to.
     pub(super) fn find_flow(&self, tuple: &FourTuple) -> Option<Flow> {
-        let (hash, ends) = (self.hasher.hash(tuple), Ends::of(tuple));
+        let ends = Ends::of(tuple);
         let is_it = |number| match Flow::from_number(number) {
             Flow::Connection(slot) => self.is_between(slot, &ends),
             Flow::HalfOpen(number) => self.half_open.tuple(number).as_ref() == Some(tuple),
             Flow::TimeWait(number) => self.record(number).is_some_and(|it| it.tuple == *tuple),
         };
-        self.flows.find(hash, is_it).map(Flow::from_number)
+        self.flows.find(self.hasher.hash(&ends), is_it).map(Flow::from_number)
     }
 
-    /// The slot of the connection that a 4-tuple belongs to.
+    /// The slot of the connection between these two.
     #[inline]
-    pub(super) fn find_connection(&self, tuple: &FourTuple) -> Option<u32> {
-        let ends = Ends::of(tuple);
+    pub(super) fn find_connection(&self, ends: &Ends) -> Option<u32> {
         let is_it = |number| match Flow::from_number(number) {
-            Flow::Connection(slot) => self.is_between(slot, &ends),
+            Flow::Connection(slot) => self.is_between(slot, ends),
             Flow::HalfOpen(_) | Flow::TimeWait(_) => false,
         };
-        self.flows.find(self.hasher.hash(tuple), is_it)
+        self.flows.find(self.hasher.hash(ends), is_it)
     }
 
     /// Whether the connection in a slot is one between these two.
@@ -93,12 +92,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
 
     /// Enters a flow; `None` when the table is full, which the tables' own limits prevent.
     pub(super) fn add_flow(&mut self, tuple: &FourTuple, flow: Flow) -> Option<()> {
-        self.flows.insert(self.hasher.hash(tuple), flow.number()).ok()
+        self.flows.insert(self.hasher.hash(&Ends::of(tuple)), flow.number()).ok()
     }
 
     /// Takes a flow out.
     pub(super) fn remove_flow(&mut self, tuple: &FourTuple, flow: Flow) {
-        let removed = self.flows.remove(self.hasher.hash(tuple), flow.number());
+        let removed = self.flows.remove(self.hasher.hash(&Ends::of(tuple)), flow.number());
         debug_assert!(removed.is_some(), "a flow is in the table until it is taken out");
     }
 
@@ -265,7 +264,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         match place {
             Place::Of(number) => {
                 // Its place in the table and its count, SYN-RECEIVED, are now the connection's.
-                let (old, hash) = (Flow::HalfOpen(number), self.hasher.hash(&half_open.tuple));
+                let (old, hash) =
+                    (Flow::HalfOpen(number), self.hasher.hash(&Ends::of(&half_open.tuple)));
                 let replaced = self.flows.replace(hash, old.number(), flow.number());
                 debug_assert!(replaced.is_some(), "a half-open connection is in the flow table");
                 self.half_open.remove(number);

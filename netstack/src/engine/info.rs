@@ -230,7 +230,7 @@ pub struct ConnectionInfo {
     pub remote: SocketAddr,
     /// The state.
     pub state: TcpState,
-    /// Time since the handshake's first segment.
+    /// Time since the handshake's first segment, to within 134 ms.
     pub age: Span,
     /// SND.UNA, SND.NXT and RCV.NXT as the wire has them: tests hold them against what was sent.
     pub snd_una: u32,

@@ -6,7 +6,7 @@ use super::flows::Flow;
 use super::payload::{Buffer, Frame};
 use super::settle::{Listed, Phase, arm};
 use crate::tcp::connection::Notes;
-use crate::tcp::input::Incoming;
+use crate::tcp::input::{Expected, Incoming};
 use crate::time::Instant;
 use crate::wire::plain::Plain;
 
@@ -17,10 +17,11 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let Some(plain) = Plain::parse(&frame, self.config.interface.checksum) else {
             return Some(frame);
         };
-        if self.for_us(plain.destination, plain.tuple.local.ip()).is_err() {
+        // A connection's local address is one of ours, so the two ends tell that too.
+        if plain.destination != self.config.interface.mac {
             return Some(frame);
         }
-        let Some(slot) = self.find_connection(&plain.tuple) else { return Some(frame) };
+        let Some(slot) = self.find_connection(&plain.ends) else { return Some(frame) };
         self.count_segment(plain.checksum);
         if let Some(frame) = self.take_predicted(now, slot, &plain, frame) {
             let route = self.route_back(&plain.ethernet());
@@ -39,9 +40,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             return Some(frame);
         }
         let Some((id, entry)) = self.connections.get_at_mut(slot) else { return Some(frame) };
-        if entry.phase != Phase::Live || !entry.tcb.predicts(plain, &self.config.limits) {
+        if entry.phase != Phase::Live {
             return Some(frame);
         }
+        let Some(expected) = entry.tcb.expects(plain, &self.config.limits) else {
+            return Some(frame);
+        };
         let own_mac = self.config.interface.mac;
         let tcb = &mut entry.tcb;
         self.at_work = Some(id);
@@ -49,7 +53,10 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         self.predicted.iter_mut().for_each(|count| *count += 1);
         let before = tcb.before();
         let mut env = env_of!(self, now);
-        tcb.on_predicted(&mut env, plain, frame);
+        match expected {
+            Expected::Text => tcb.on_predicted(&mut env, plain, frame),
+            Expected::Ack => tcb.on_predicted_ack(&mut env, plain),
+        }
         if let Some(route) = &mut tcb.route {
             (route.own_mac, route.peer_mac, route.vlan) = (own_mac, plain.source, None);
         }
@@ -64,12 +71,21 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         if tcb.notes.take(Notes::READABLE) {
             self.events.push_back(Event::Readable { id });
         }
+        if expected == Expected::Ack {
+            tcb.note_room(&self.config.tcp);
+            if tcb.notes.take(Notes::WRITABLE) {
+                self.events.push_back(Event::Writable { id });
+            }
+        }
         if entry.listed == Listed::No && tcb.wants_to_send() {
             entry.listed = Listed::Yes;
             self.work.push_back(id);
         }
-        // Of its deadlines only that of an acknowledgment may have come closer.
-        let sooner = entry.tcb.timers.delayed_ack();
+        // Of its deadlines only that of an acknowledgment may have come closer, or of a repair.
+        let sooner = match expected {
+            Expected::Text => entry.tcb.timers.delayed_ack(),
+            Expected::Ack => entry.tcb.timers.next_at(),
+        };
         match entry.timer {
             Some((_, armed)) if sooner.is_none_or(|at| at >= armed) => {}
             Some(_) | None => arm(&mut self.wheel, id, entry),

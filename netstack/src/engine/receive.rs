@@ -9,6 +9,7 @@ use super::event::{Record, Unclaimed, UnclaimedKind, Verdict};
 use super::flows::Flow;
 use super::payload::{Buffer, Frame};
 use super::time_wait::TimeWaitStep;
+use crate::tcp::ends::Ends;
 use crate::tcp::header::Route;
 use crate::tcp::input::Incoming;
 use crate::tcp::segment::{Control, FourTuple, Segment};
@@ -102,7 +103,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         tuple: &FourTuple,
         record: Record,
     ) -> Verdict<F> {
-        let flow: FlowHash = self.hasher.hash(tuple);
+        let flow: FlowHash = self.hasher.hash(&Ends::of(tuple));
         Verdict::Unclaimed(Unclaimed { frame, kind, flow, record })
     }
 

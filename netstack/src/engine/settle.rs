@@ -1,5 +1,7 @@
 //! What follows every step of a connection: states counted, events told, timers armed, ends met.
 
+use alloc::collections::VecDeque;
+
 use super::Engine;
 use super::event::{CloseReason, Event};
 use super::flows::Flow;
@@ -15,14 +17,16 @@ use crate::time::Instant;
 
 /// A connection and its place in the engine.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Entry<F, B> {
-    pub(super) tcb: Tcb<F, B>,
+    // Beside what the connection begins with.
     /// The timer in the wheel, and when it fires: at the nearest deadline or before.
     pub(super) timer: Option<(TimerId, Instant)>,
     pub(super) listed: Listed,
     /// The state under which it is counted.
     pub(super) counted: TcpState,
     pub(super) phase: Phase,
+    pub(super) tcb: Tcb<F, B>,
 }
 
 impl<F: Frame, B: Buffer> Entry<F, B> {
@@ -86,17 +90,20 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     /// Brings the engine's tables up to date with a connection.
     pub(super) fn settle(&mut self, now: Instant, id: ConnectionId) {
         self.recount(id);
-        self.tell(id);
         let Some(entry) = self.connections.get_mut(id) else { return };
+        if entry.tcb.owner == Owner::Attached && entry.phase == Phase::Live {
+            entry.tcb.note_room(&self.config.tcp);
+            tell(&mut self.events, id, &mut entry.tcb);
+        }
         if let Some(reason) = entry.tcb.end {
             self.conclude(now, id, reason);
             return;
         }
-        if entry.tcb.wants_to_send() && entry.listed == Listed::No {
+        if entry.listed == Listed::No && entry.tcb.wants_to_send() {
             entry.listed = Listed::Yes;
             self.work.push_back(id);
         }
-        self.arm(id);
+        arm(&mut self.wheel, id, entry);
     }
 
     /// The counts of a connection's listener, or of the active opens.
@@ -121,31 +128,6 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let counts = self.counts_of(listener);
         counts.leave(old);
         counts.enter(new);
-    }
-
-    /// Tells the owner what is new.
-    fn tell(&mut self, id: ConnectionId) {
-        let Some(entry) = self.connections.get_mut(id) else { return };
-        let tcb = &mut entry.tcb;
-        if tcb.owner == Owner::LetGo || entry.phase != Phase::Live {
-            return;
-        }
-        if tcb.notes.take(Notes::OPENED) {
-            self.events.push_back(match tcb.listener {
-                Some(listener) => Event::Accepted { id, listener },
-                None => Event::Connected { id },
-            });
-        }
-        if tcb.notes.take(Notes::READABLE) {
-            self.events.push_back(Event::Readable { id });
-        }
-        if tcb.notes.take(Notes::PEER_FINISHED) {
-            self.events.push_back(Event::PeerFinished { id });
-        }
-        tcb.note_room(&self.config.tcp);
-        if tcb.notes.take(Notes::WRITABLE) {
-            self.events.push_back(Event::Writable { id });
-        }
     }
 
     /// Arms the wheel for a connection's nearest deadline.
@@ -206,6 +188,30 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
     }
 }
 
+/// Tells the owner what is new.
+#[inline]
+pub(super) fn tell<F: Frame, B: Buffer>(
+    events: &mut VecDeque<Event>,
+    id: ConnectionId,
+    tcb: &mut Tcb<F, B>,
+) {
+    if tcb.notes.take(Notes::OPENED) {
+        events.push_back(match tcb.listener {
+            Some(listener) => Event::Accepted { id, listener },
+            None => Event::Connected { id },
+        });
+    }
+    if tcb.notes.take(Notes::READABLE) {
+        events.push_back(Event::Readable { id });
+    }
+    if tcb.notes.take(Notes::PEER_FINISHED) {
+        events.push_back(Event::PeerFinished { id });
+    }
+    if tcb.notes.take(Notes::WRITABLE) {
+        events.push_back(Event::Writable { id });
+    }
+}
+
 /// Arms the wheel for a connection's nearest deadline. A timer that fires too early, or for nothing,
 /// is left: it costs less than moving it with every segment.
 #[inline]
@@ -215,8 +221,12 @@ pub(super) fn arm<F: Frame, B: Buffer>(
     entry: &mut Entry<F, B>,
 ) {
     let never = Instant::FAR_FUTURE;
-    let rests_at = entry.tcb.rests_at().unwrap_or(never);
-    let at = entry.tcb.timers.next_at().unwrap_or(never).min(rests_at);
+    let mut at = entry.tcb.timers.next_at().unwrap_or(never);
+    // Most often something else fires before it could be at rest.
+    let armed = entry.timer.map_or(never, |(_, armed)| armed);
+    if armed > entry.tcb.may_rest_at() {
+        at = at.min(entry.tcb.rests_at().unwrap_or(never));
+    }
     if at == never {
         return;
     }

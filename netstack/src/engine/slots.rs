@@ -57,6 +57,7 @@ pub(crate) struct Slots<T> {
 
 /// A value and its place in history.
 #[derive(Debug)]
+#[repr(C)]
 struct Tenant<T> {
     generation: NonZeroU32,
     value: T,

@@ -8,7 +8,7 @@ use super::fifo::{Fifo, Links, Queued};
 use super::half_open::address;
 use super::slab::Slab;
 use crate::tcp::connection::Tcb;
-use crate::tcp::ends::octets;
+use crate::tcp::ends::{Ends, octets};
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::input::sequence::is_before;
 use crate::tcp::isn::TimestampClock;
@@ -213,7 +213,7 @@ impl TimeWaitRecord {
         let timestamps = self.ts_recent.map(|echo| Timestamps { value: clock.at(now), echo });
         Outgoing {
             route,
-            tuple: self.tuple,
+            ends: Ends::of(&self.tuple),
             seq: self.snd_nxt,
             ack: self.rcv_nxt,
             flags: Flags::ACK,

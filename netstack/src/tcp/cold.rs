@@ -1,10 +1,10 @@
 //! State that most connections do not have most of the time: an idle one pays a pointer for it.
 
 use alloc::boxed::Box;
+use core::fmt;
 use core::ops::{Deref, DerefMut};
 
 /// A `T` that takes up memory from its first change until it is [put to rest](Cold::rest).
-#[derive(Debug)]
 pub(crate) struct Cold<T: Rest>(Option<Box<T>>);
 
 /// A value that is the same for every connection at rest.
@@ -30,6 +30,12 @@ impl<T: Rest> Cold<T> {
         self.0.as_ref().is_some_and(|value| value.is_at_rest())
     }
 
+    /// Whether it takes up no memory, and so is at rest for sure.
+    #[inline]
+    pub(crate) const fn is_resting(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The value, if it takes up memory.
     #[inline]
     pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
@@ -41,6 +47,13 @@ impl<T: Rest> Cold<T> {
         if self.holds_spare() {
             self.0 = None;
         }
+    }
+}
+
+/// As the value: whether it takes up memory is nobody's business.
+impl<T: Rest + fmt::Debug> fmt::Debug for Cold<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) challenge: ChallengeLimit,
     /// For how long it may, in milliseconds, if not as configured.
     pub(super) user_timeout_ms: Option<NonZeroU32>,
-    pub(crate) opened_at: Instant,
+    pub(crate) opened_at: CoarseInstant,
     pub(crate) stats: Stats,
 }
 
@@ -253,7 +253,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             heard_at: env.now,
             sent_at: env.now,
             user_timeout_ms: None,
-            opened_at: env.now,
+            opened_at: CoarseInstant::of(env.now),
             stats: Stats::default(),
         }
     }
@@ -373,7 +373,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             || self.outbound.holds_spare()
             || self.congestion.holds_spare()
             || self.recovery.holds_spare();
-        holds.then(|| self.heard_at.max(self.sent_at) + REST_AFTER)
+        holds.then(|| self.may_rest_at())
+    }
+
+    /// When that is, whether it has any or not.
+    #[inline]
+    pub(crate) fn may_rest_at(&self) -> Instant {
+        self.heard_at.max(self.sent_at) + REST_AFTER
     }
 
     /// Gives that memory back, if the time has come.

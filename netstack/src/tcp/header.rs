@@ -1,14 +1,13 @@
 //! A segment's headers, from Ethernet to the options: the template of a train.
 
-use core::net::IpAddr;
-
-use super::segment::{FourTuple, Options};
+use super::ends::{Ends, Ips};
+use super::segment::{IpVersion, Options};
 use super::seq::SeqNum;
 use super::train::Layers;
 use crate::wire::ethernet::{EtherType, Ethernet, MacAddress, VlanTag};
 use crate::wire::ipv4::{Ecn, Ipv4, protocol};
 use crate::wire::ipv6::Ipv6;
-use crate::wire::tcp::{Endpoints, Flags, TcpHeader};
+use crate::wire::tcp::{Flags, TcpHeader};
 
 /// The way to a peer on the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub(crate) struct Outgoing {
     /// Where it goes on the link.
     pub(crate) route: Route,
     /// The connection.
-    pub(crate) tuple: FourTuple,
+    pub(crate) ends: Ends,
     /// SEG.SEQ.
     pub(crate) seq: SeqNum,
     /// SEG.ACK; 0 without the ACK flag.
@@ -46,12 +45,13 @@ pub(crate) struct Outgoing {
 pub(crate) type HeaderBuffer = [u8; HEADER_BYTES_MAX];
 
 impl Outgoing {
-    /// Writes the headers, lengths and checksums left to the train; `None` if the two ends are of
-    /// different families, which no connection has.
+    /// Writes the headers, lengths and checksums left to the train; `None` if `out` were too short.
     pub(crate) fn write(&self, out: &mut HeaderBuffer) -> Option<(usize, Layers)> {
-        let Self { route, tuple, seq, ack, flags, window, options, ecn } = *self;
-        let ends = Endpoints { source: tuple.local.ip(), destination: tuple.remote.ip() };
-        let ether_type = if ends.source.is_ipv4() { EtherType::Ipv4 } else { EtherType::Ipv6 };
+        let Self { route, ends, seq, ack, flags, window, options, ecn } = *self;
+        let ether_type = match ends.ip_version() {
+            IpVersion::V4 => EtherType::Ipv4,
+            IpVersion::V6 => EtherType::Ipv6,
+        };
         let l2_len = Ethernet {
             destination: route.peer_mac,
             source: route.own_mac,
@@ -59,11 +59,11 @@ impl Outgoing {
             ether_type,
         }
         .emit(out)?;
-        let l3_len = emit_ip(ends, ecn, out.get_mut(l2_len..)?)?;
+        let l3_len = emit_ip(&ends, ecn, out.get_mut(l2_len..)?)?;
         let tcp = out.get_mut(l2_len + l3_len..)?;
         let header = TcpHeader {
-            source_port: tuple.local.port(),
-            destination_port: tuple.remote.port(),
+            source_port: ends.local_port(),
+            destination_port: ends.remote_port(),
             seq,
             ack,
             flags,
@@ -80,9 +80,9 @@ impl Outgoing {
 }
 
 /// Writes an IP header for TCP, its length left to the train.
-fn emit_ip(ends: Endpoints, ecn: Ecn, out: &mut [u8]) -> Option<usize> {
-    match (ends.source, ends.destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => Ipv4 {
+fn emit_ip(ends: &Ends, ecn: Ecn, out: &mut [u8]) -> Option<usize> {
+    match ends.ips() {
+        Ips::V4 { local: source, remote: destination } => Ipv4 {
             source,
             destination,
             protocol: protocol::TCP,
@@ -93,7 +93,7 @@ fn emit_ip(ends: Endpoints, ecn: Ecn, out: &mut [u8]) -> Option<usize> {
             payload_len: 0,
         }
         .emit(out),
-        (IpAddr::V6(source), IpAddr::V6(destination)) => Ipv6 {
+        Ips::V6 { local: source, remote: destination } => Ipv6 {
             source,
             destination,
             protocol: protocol::TCP,
@@ -104,7 +104,6 @@ fn emit_ip(ends: Endpoints, ecn: Ecn, out: &mut [u8]) -> Option<usize> {
             payload_len: 0,
         }
         .emit(out),
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) mod timeouts;
 pub(crate) mod timers;
 pub(crate) mod train;
 pub(crate) mod user_timeout;
+pub(crate) mod waiting;
 
 #[cfg(test)]
 mod tests;

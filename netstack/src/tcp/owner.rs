@@ -127,7 +127,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             local: self.tuple().local,
             remote: self.tuple().remote,
             state: self.state.name(),
-            age: now - self.opened_at,
+            age: self.opened_at.age(now),
             snd_una: self.send.snd_una.to_wire(),
             snd_nxt: self.send.snd_nxt.to_wire(),
             rcv_nxt: self.recv.rcv_nxt().to_wire(),

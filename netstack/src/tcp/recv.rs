@@ -1,12 +1,11 @@
 //! The receive half: RCV.*, the queue of what arrived in order, the window.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
 use super::ack::{AckState, Report, Reported};
 use super::assembler::{Arrival, Assembler, AssemblerLimits, Piece, Rejection};
 use super::seq::{SeqNum, WindowScale, WindowSize};
+use super::waiting::{Waiting, copy_out, cut};
 use crate::engine::config::Limits;
 use crate::engine::drops::DropReason;
 use crate::engine::info::{Counters, Held};
@@ -34,40 +33,6 @@ pub(crate) struct Recv<F> {
     pub(crate) bytes_received: u64,
     /// What waits, from the first payload on until the connection has been quiet for a while.
     waiting: Option<Box<Waiting<F>>>,
-}
-
-/// What waits for the owner, for what comes before it, and for the next acknowledgment.
-#[derive(Debug)]
-struct Waiting<F> {
-    /// What arrived in order and the owner has not taken.
-    queue: VecDeque<Payload<F>>,
-    queued_bytes: usize,
-    /// Frames in the queue and in the assembler; a piece that another one replaced is counted
-    /// until the assembler is empty.
-    frames: u16,
-    /// What arrived ahead of a gap, once something did.
-    assembler: Option<Box<Assembler<Payload<F>>>>,
-    /// What the next acknowledgment is to say besides RCV.NXT.
-    report: Report,
-}
-
-impl<F> Waiting<F> {
-    /// Nothing.
-    const fn new() -> Self {
-        Self {
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            frames: 0,
-            assembler: None,
-            report: Report::NONE,
-        }
-    }
-
-    /// What waits ahead of a gap, if anything does.
-    #[inline]
-    fn ahead(&self) -> Option<&Assembler<Payload<F>>> {
-        self.assembler.as_deref().filter(|ahead| !ahead.is_empty())
-    }
 }
 
 /// How far the peer's FIN has come.
@@ -99,6 +64,13 @@ pub(crate) enum Received {
     OutOfOrder(u32),
     /// Nothing of it was new, or there was no place for it.
     Dropped(DropReason),
+}
+
+/// Whether nothing waited for the owner before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WasDrained {
+    No,
+    Yes,
 }
 
 /// What a receive half is made from.
@@ -197,8 +169,15 @@ impl<F: Frame> Recv<F> {
 
     /// Takes `len` octets that [`Recv::takes_at_once`].
     #[inline]
-    pub(crate) fn append_at_once(&mut self, payload: Payload<F>, len: u32, held: &mut Held) {
+    pub(crate) fn append_at_once(
+        &mut self,
+        payload: Payload<F>,
+        len: u32,
+        held: &mut Held,
+    ) -> WasDrained {
+        let was_drained = if self.is_drained() { WasDrained::Yes } else { WasDrained::No };
         self.append(payload, len, held);
+        was_drained
     }
 
     /// Takes payload: in order, ahead of a gap, or not at all.
@@ -360,7 +339,7 @@ impl<F: Frame> Recv<F> {
     /// The next payload in order.
     pub(crate) fn take(&mut self, held: &mut Held) -> Option<Payload<F>> {
         let waiting = self.waiting.as_mut()?;
-        let payload = waiting.queue.pop_front()?;
+        let payload = waiting.queue.pop_front(QUEUE_KEPT)?;
         waiting.queued_bytes -= payload.len();
         match &payload {
             Payload::Frame { frame, .. } => {
@@ -368,9 +347,6 @@ impl<F: Frame> Recv<F> {
                 held.receive_frames.release(frame.len());
             }
             Payload::Copied(bytes) => held.copied_out.release(bytes.len()),
-        }
-        if waiting.queue.is_empty() {
-            waiting.queue.shrink_to(QUEUE_KEPT);
         }
         Some(payload)
     }
@@ -569,34 +545,6 @@ impl<F: Frame> Recv<F> {
         let field = if fits { up } else { WindowSize::new(window).to_wire(self.scale) };
         self.edge = self.edge.latest(self.rcv_nxt + WindowSize::from_wire(field, self.scale));
         field
-    }
-}
-
-/// The part of `payload` that is `keep` bytes long behind its first `skip`.
-fn cut<F: Frame>(payload: Payload<F>, skip: usize, keep: usize) -> Payload<F> {
-    match payload {
-        Payload::Frame { frame, range } => {
-            let start = (range.start + skip).min(range.end);
-            let end = (start + keep).min(range.end);
-            Payload::Frame { frame, range: start..end }
-        }
-        Payload::Copied(mut bytes) => {
-            bytes.drain(..skip.min(bytes.len()));
-            bytes.truncate(keep);
-            Payload::Copied(bytes)
-        }
-    }
-}
-
-/// The same bytes without their frame.
-fn copy_out<F: Frame>(payload: Payload<F>) -> Payload<F> {
-    match payload {
-        Payload::Frame { .. } => {
-            let mut bytes = Vec::with_capacity(payload.len());
-            bytes.extend_from_slice(&payload);
-            Payload::Copied(bytes)
-        }
-        Payload::Copied(bytes) => Payload::Copied(bytes),
     }
 }
 

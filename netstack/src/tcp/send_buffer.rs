@@ -135,7 +135,11 @@ impl<B: Buffer> SendBuffer<B> {
 
     /// Collects slices of the bytes in `range` into `out` and gives how many bytes they hold:
     /// fewer than the range when it has more pieces than `out`, or bytes that are not queued.
-    pub(crate) fn slices<'a>(&'a self, range: SeqRange, out: &mut Slices<'a>) -> usize {
+    pub(crate) fn slices<'a, const N: usize>(
+        &'a self,
+        range: SeqRange,
+        out: &mut Slices<'a, N>,
+    ) -> usize {
         let start = range.start.latest(self.start);
         let end = range.end.earliest(self.end);
         let mut rest = start.distance_to(end) as usize;
@@ -164,15 +168,20 @@ impl<B: Buffer> SendBuffer<B> {
 
 /// A bounded list of slices, on the stack.
 #[derive(Debug)]
-pub(crate) struct Slices<'a> {
-    slices: [&'a [u8]; SLICES_MAX],
+pub(crate) struct Slices<'a, const N: usize> {
+    slices: [&'a [u8]; N],
     len: usize,
 }
 
-impl<'a> Slices<'a> {
+impl<'a, const N: usize> Slices<'a, N> {
     /// An empty list.
     pub(crate) const fn new() -> Self {
-        Self { slices: [&[]; SLICES_MAX], len: 0 }
+        Self { slices: [&[]; N], len: 0 }
+    }
+
+    /// Whether there is no place for another one.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.len == N
     }
 
     /// The slices.
@@ -191,6 +200,8 @@ impl<'a> Slices<'a> {
 /// The longest buffer: far below what sequence arithmetic can tell apart.
 const BUFFER_BYTES_MAX: u32 = 1 << 24;
 /// Slices in one train: 64 kB of records of 1.4 kB and up, with room for small ones.
-const SLICES_MAX: usize = 48;
+pub(crate) const SLICES_MAX: usize = 48;
+/// Slices of most trains.
+pub(crate) const SLICES_USUAL: usize = 4;
 /// Places for buffers that an empty queue keeps.
 const PIECES_KEPT: usize = 8;

@@ -6,11 +6,10 @@
 
 use core::cell::Cell;
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::seq::SeqNum;
 use crate::wire::checksum::Checksum;
-use crate::wire::ipv4::{Ipv4, protocol};
+use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::Ipv6;
 use crate::wire::tcp::{CHECKSUM_AT, FLAGS_AT, Flags, SEQ_AT};
 use crate::wire::{array_at, put, u8_at, u32_at};
@@ -230,19 +229,16 @@ impl<'a> Train<'a> {
         let tcp_len = self.layers.l4_len + patch.payload_len;
         let (ip, _) =
             header.get_mut(self.layers.l2_len..)?.split_at_mut_checked(self.layers.l3_len)?;
-        let (source, destination) = if u8_at(ip, 0)? >> 4 == 4 {
+        if u8_at(ip, 0)? >> 4 == 4 {
             let total_len = u16::try_from(self.layers.l3_len + tcp_len).ok()?;
             // Identifications wrap; ours start at 0, for no packet of ours is ever fragmented.
             let id = u16::try_from(patch.index).ok()?;
             Ipv4::patch(ip, total_len, id)?;
-            let source = Ipv4Addr::from(array_at::<4>(ip, 12)?);
-            (IpAddr::V4(source), IpAddr::V4(Ipv4Addr::from(array_at::<4>(ip, 16)?)))
+            Some(Checksum::pseudo_header_of(&array_at::<8>(ip, 12)?, tcp_len))
         } else {
             Ipv6::patch(ip, u16::try_from(tcp_len).ok()?)?;
-            let source = Ipv6Addr::from(array_at::<16>(ip, 8)?);
-            (IpAddr::V6(source), IpAddr::V6(Ipv6Addr::from(array_at::<16>(ip, 24)?)))
-        };
-        Some(Checksum::pseudo_header(source, destination, protocol::TCP, tcp_len))
+            Some(Checksum::pseudo_header_of(&array_at::<32>(ip, 8)?, tcp_len))
+        }
     }
 
     /// Writes what differs in the TCP header, its checksum 0.

@@ -1,6 +1,6 @@
 //! The Internet checksum. RFC 1071, RFC 1624.
 //!
-//! Sums run over 32-bit words, eight side by side, and are folded at the end: one's complement
+//! Sums run over 32-bit words, sixteen side by side, and are folded at the end: one's complement
 //! addition does not care how wide the words are (RFC 1071 §2 (B)) nor in which order they come.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -65,6 +65,16 @@ impl Checksum {
         sum.add_u16(u16::from(protocol));
         sum.add_u32(u32::try_from(length).unwrap_or(u32::MAX));
         sum
+    }
+
+    /// The same, of the octets of both addresses side by side, as an IP header has them.
+    #[inline(always)]
+    pub(crate) fn pseudo_header_of<const N: usize>(addresses: &[u8; N], len: usize) -> Self {
+        let (words, _) = addresses.as_chunks::<4>();
+        let sum: u64 = words.iter().map(|word| u64::from(u32::from_be_bytes(*word))).sum();
+        // A packet's length fits.
+        let sum = sum + u64::from(super::ipv4::protocol::TCP) + len as u64;
+        Self { sum, parity: Parity::Even }
     }
 
     /// Adds an address.
@@ -177,29 +187,45 @@ pub(super) fn is_valid_ipv4(header: &[u8; 20]) -> bool {
     fold(words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum()) == u16::MAX
 }
 
+/// The checksum of an IPv4 header without options whose field is 0.
+#[inline]
+pub(super) fn of_ipv4(header: &[u8; 20]) -> u16 {
+    let (words, _) = header.as_chunks::<4>();
+    let sum = fold(words.iter().map(|word| u64::from(u32::from_ne_bytes(*word))).sum());
+    !u16::from_be_bytes(sum.to_ne_bytes())
+}
+
 /// The checksum `field` after a 16-bit word under it changed. RFC 1624 §3, equation 3.
 pub(crate) fn updated(field: u16, old: u16, new: u16) -> u16 {
     !fold(u64::from(!field) + u64::from(!old) + u64::from(new))
 }
 
-/// The sum of `data` as big-endian words, a last odd octet padded with a zero behind it.
-fn sum_of(data: &[u8]) -> u64 {
-    // Eight sums at once, which is what vector instructions do; 2^32 words would not overflow one.
-    let mut lanes = [0u64; 8];
-    let (blocks, rest) = data.as_chunks::<32>();
+/// The sum of whole blocks, in the machine's byte order. Of eight words at once the halves are summed
+/// apart, which is what vector instructions do: 2^32 words would not overflow a sum.
+fn sum_of_blocks(blocks: &[[u8; BLOCK_LEN]]) -> u64 {
+    let (mut low, mut high) = ([0u64; 8], [0u64; 8]);
     for block in blocks {
-        let (words, _) = block.as_chunks::<4>();
-        for (lane, word) in lanes.iter_mut().zip(words) {
-            *lane += u64::from(u32::from_ne_bytes(*word));
+        let (words, _) = block.as_chunks::<8>();
+        for ((low, high), word) in low.iter_mut().zip(&mut high).zip(words) {
+            let word = u64::from_ne_bytes(*word);
+            *low += word & u64::from(u32::MAX);
+            *high += word >> u32::BITS;
         }
     }
+    low.iter().sum::<u64>() + high.iter().sum::<u64>()
+}
+
+/// The sum of `data` as big-endian words, a last odd octet padded with a zero behind it.
+fn sum_of(data: &[u8]) -> u64 {
+    let (blocks, rest) = data.as_chunks::<BLOCK_LEN>();
+    let blocks = if blocks.is_empty() { 0 } else { sum_of_blocks(blocks) };
     let (words, rest) = rest.as_chunks::<4>();
     let mut last = [0u8; 4];
     for (to, from) in last.iter_mut().zip(rest) {
         *to = *from;
     }
     let words = words.iter().chain([&last]).map(|word| u64::from(u32::from_ne_bytes(*word)));
-    let sum = fold(lanes.iter().sum::<u64>() + words.sum::<u64>());
+    let sum = fold(blocks + words.sum::<u64>());
     // Summed in the machine's byte order; the swap to the network's may come last.
     u64::from(u16::from_be_bytes(sum.to_ne_bytes()))
 }
@@ -214,3 +240,6 @@ fn fold(sum: u64) -> u16 {
     let [.., high, low] = sum.to_be_bytes();
     u16::from_be_bytes([high, low])
 }
+
+/// Octets that are summed at once.
+const BLOCK_LEN: usize = 64;

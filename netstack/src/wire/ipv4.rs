@@ -3,7 +3,7 @@
 use core::net::Ipv4Addr;
 use core::ops::Range;
 
-use super::checksum::{self, Checksum};
+use super::checksum;
 use super::{WireError, array_at, put, u16_at};
 
 /// Length of a header without options: the only one we send.
@@ -160,16 +160,21 @@ impl Ipv4 {
     /// or the payload too long for IPv4.
     pub(crate) fn emit(&self, out: &mut [u8]) -> Option<usize> {
         let total_len = u16::try_from(self.payload_len.checked_add(HEADER_LEN)?).ok()?;
-        put(out, 0, &[0x45, (self.dscp << 2) | self.ecn.bits()])?;
-        put(out, TOTAL_LENGTH_AT, &total_len.to_be_bytes())?;
-        put(out, IDENTIFICATION_AT, &self.identification.to_be_bytes())?;
-        put(out, 6, &DONT_FRAGMENT.to_be_bytes())?;
-        put(out, 8, &[self.ttl, self.protocol, 0, 0])?;
-        put(out, 12, &self.source.octets())?;
-        put(out, 16, &self.destination.octets())?;
-        let mut sum = Checksum::new();
-        sum.add(out.get(..HEADER_LEN)?);
-        put(out, CHECKSUM_AT, &sum.finish().to_be_bytes())?;
+        let class = (self.dscp << 2) | self.ecn.bits();
+        let [len_h, len_l] = total_len.to_be_bytes();
+        let [id_h, id_l] = self.identification.to_be_bytes();
+        let [flags_h, flags_l] = DONT_FRAGMENT.to_be_bytes();
+        let (ttl, protocol) = (self.ttl, self.protocol);
+        let ([s0, s1, s2, s3], [d0, d1, d2, d3]) =
+            (self.source.octets(), self.destination.octets());
+        let with = |[sum_h, sum_l]: [u8; 2]| {
+            [
+                0x45, class, len_h, len_l, id_h, id_l, flags_h, flags_l, ttl, protocol, sum_h,
+                sum_l, s0, s1, s2, s3, d0, d1, d2, d3,
+            ]
+        };
+        let sum = checksum::of_ipv4(&with([0, 0]));
+        *out.first_chunk_mut()? = with(sum.to_be_bytes());
         Some(HEADER_LEN)
     }
 

@@ -4,7 +4,7 @@
 //! It is parsed in one go. Whatever is any other way is left to [`Packet`](super::packet::Packet),
 //! and whatever is taken here is the same there: a test holds the two against each other.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use core::ops::Range;
 
 use super::checksum::{self, Checksum, ChecksumFound, ChecksumPolicy};
@@ -14,7 +14,8 @@ use super::ipv6;
 use super::tcp::{self, Flags};
 use super::tcp_options::{SegmentOptions, TIMESTAMPS_LEN, Timestamps};
 use super::{array_at, u16_at};
-use crate::tcp::segment::{Control, FourTuple, Options, Segment};
+use crate::tcp::ends::{Ends, Ports, is_mapped};
+use crate::tcp::segment::{Control, Options, Segment};
 use crate::tcp::seq::SeqNum;
 
 /// Such a segment, and the stations of its frame.
@@ -27,7 +28,7 @@ pub(crate) struct Plain {
     /// What carries it.
     pub(crate) ether_type: EtherType,
     /// Whose connection it belongs to.
-    pub(crate) tuple: FourTuple,
+    pub(crate) ends: Ends,
     /// SEG.SEQ.
     pub(crate) seq: SeqNum,
     /// SEG.ACK.
@@ -49,9 +50,11 @@ pub(crate) struct Plain {
 /// What the IP header said.
 struct Around {
     ether_type: EtherType,
-    source: IpAddr,
-    destination: IpAddr,
+    /// The two ends, but for the ports.
+    ends: Addresses,
     ecn: Ecn,
+    /// The sum of the pseudo-header.
+    pseudo_header: Checksum,
     /// Where the segment lies in the frame.
     range: Range<usize>,
 }
@@ -66,7 +69,7 @@ impl Plain {
             EtherType::Ipv6 => over_ipv6(frame)?,
             EtherType::Arp => return None,
         };
-        let Around { ether_type, source, destination, ecn, range } = around;
+        let Around { ether_type, ends, ecn, pseudo_header, range } = around;
         let segment = frame.get(range.clone())?;
         let fixed = segment.first_chunk::<{ tcp::HEADER_LEN }>()?;
         let [offset, flags] = array_at(fixed, tcp::FLAGS_AT - 1)?;
@@ -82,8 +85,7 @@ impl Plain {
         if remote_port == 0 || local_port == 0 {
             return None;
         }
-        let pseudo_header =
-            Checksum::pseudo_header(source, destination, protocol::TCP, segment.len());
+        let ports = Ports { source: remote_port, destination: local_port };
         let field = u16_at(fixed, tcp::CHECKSUM_AT)?;
         let checksum = checksum::verify(pseudo_header, segment, field, policy)?;
         let number = |at| array_at(fixed, at).map(|raw| SeqNum::from_wire(u32::from_be_bytes(raw)));
@@ -91,10 +93,7 @@ impl Plain {
             destination: MacAddress(array_at(frame, 0)?),
             source: MacAddress(array_at(frame, 6)?),
             ether_type,
-            tuple: FourTuple {
-                local: SocketAddr::new(destination, local_port),
-                remote: SocketAddr::new(source, remote_port),
-            },
+            ends: ends.with(ports),
             seq: number(tcp::SEQ_AT)?,
             ack: number(tcp::ACK_AT)?,
             flags: Flags::from_wire([offset, flags]),
@@ -121,10 +120,10 @@ impl Plain {
 
     /// The same as any other segment.
     pub(crate) fn into_segment(self) -> Segment {
-        let Self { tuple, seq, ack, flags, window, timestamps, payload, ecn, checksum, .. } = self;
+        let Self { ends, seq, ack, flags, window, timestamps, payload, ecn, checksum, .. } = self;
         let options = SegmentOptions { timestamps, ..SegmentOptions::default() };
         Segment {
-            tuple,
+            tuple: ends.tuple(),
             seq,
             ack: Some(ack),
             control: Control::None,
@@ -140,22 +139,36 @@ impl Plain {
 
 /// Whose connection a frame may be for: without any check, for whoever wants to know early.
 #[inline]
-pub(crate) fn tuple_of(frame: &[u8]) -> Option<FourTuple> {
+pub(crate) fn ends_of(frame: &[u8]) -> Option<Ends> {
     let packet = frame.get(ETHERNET_LEN..)?;
-    let (source, destination, ports): (IpAddr, IpAddr, _) = match packet.first()? {
-        0x45 => (
-            array_at::<4>(packet, 12)?.into(),
-            array_at::<4>(packet, 16)?.into(),
-            packet.get(ipv4::HEADER_LEN..)?,
-        ),
-        _ => (
-            array_at::<16>(packet, 8)?.into(),
-            array_at::<16>(packet, 24)?.into(),
-            packet.get(ipv6::HEADER_LEN..)?,
-        ),
+    let (addresses, ports) = match packet.first()? {
+        0x45 => {
+            let addresses = Addresses::V4(array_at(packet, 12)?, array_at(packet, 16)?);
+            (addresses, packet.get(ipv4::HEADER_LEN..)?)
+        }
+        _ => {
+            let addresses = Addresses::V6(array_at(packet, 8)?, array_at(packet, 24)?);
+            (addresses, packet.get(ipv6::HEADER_LEN..)?)
+        }
     };
-    let local = SocketAddr::new(destination, u16_at(ports, 2)?);
-    Some(FourTuple { local, remote: SocketAddr::new(source, u16_at(ports, 0)?) })
+    Some(addresses.with(Ports { source: u16_at(ports, 0)?, destination: u16_at(ports, 2)? }))
+}
+
+/// Source and destination of a packet.
+enum Addresses {
+    V4([u8; 4], [u8; 4]),
+    V6([u8; 16], [u8; 16]),
+}
+
+impl Addresses {
+    /// The two ends.
+    #[inline(always)]
+    const fn with(self, ports: Ports) -> Ends {
+        match self {
+            Self::V4(source, destination) => Ends::of_v4_packet(source, destination, ports),
+            Self::V6(source, destination) => Ends::of_v6_packet(source, destination, ports),
+        }
+    }
 }
 
 /// What an IPv4 header says that has no options and belongs to a whole packet of TCP.
@@ -170,18 +183,19 @@ fn over_ipv4(frame: &[u8]) -> Option<Around> {
     if !checksum::is_valid_ipv4(header) {
         return None;
     }
-    let address = |at| array_at::<4>(header, at).map(Ipv4Addr::from);
-    let (source, destination) = (address(12)?, address(16)?);
-    if !ipv4::may_send(source) {
+    let (source, destination) = (array_at(header, 12)?, array_at(header, 16)?);
+    if !ipv4::may_send(Ipv4Addr::from(source)) {
         return None;
     }
     let start = ETHERNET_LEN + ipv4::HEADER_LEN;
     let end = ETHERNET_LEN + usize::from(u16::from_be_bytes([length_h, length_l]));
+    let pseudo_header =
+        Checksum::pseudo_header_of(&array_at::<8>(header, 12)?, end.checked_sub(start)?);
     Some(Around {
         ether_type: EtherType::Ipv4,
-        source: source.into(),
-        destination: destination.into(),
+        ends: Addresses::V4(source, destination),
         ecn: Ecn::from_traffic_class(class),
+        pseudo_header,
         range: start..end,
     })
 }
@@ -194,18 +208,20 @@ fn over_ipv6(frame: &[u8]) -> Option<Around> {
     if version >> 4 != 6 || next_header != protocol::TCP {
         return None;
     }
-    let address = |at| array_at::<16>(header, at).map(Ipv6Addr::from);
-    let (source, destination) = (address(8)?, address(24)?);
-    if source.is_multicast() || source.is_loopback() || source.is_unspecified() {
+    let (source, destination): ([u8; 16], [u8; 16]) = (array_at(header, 8)?, array_at(header, 24)?);
+    let from = Ipv6Addr::from(source);
+    if from.is_multicast() || from.is_loopback() || from.is_unspecified() || is_mapped(destination)
+    {
         return None;
     }
     let start = ETHERNET_LEN + ipv6::HEADER_LEN;
-    let end = start + usize::from(u16::from_be_bytes([length_h, length_l]));
+    let len = usize::from(u16::from_be_bytes([length_h, length_l]));
+    let end = start + len;
     Some(Around {
         ether_type: EtherType::Ipv6,
-        source: source.into(),
-        destination: destination.into(),
+        ends: Addresses::V6(source, destination),
         ecn: Ecn::from_traffic_class((version << 4) | (class >> 4)),
+        pseudo_header: Checksum::pseudo_header_of(&array_at::<32>(header, 8)?, len),
         range: start..end,
     })
 }

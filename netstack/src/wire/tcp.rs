@@ -6,7 +6,9 @@ use core::ops::{BitOr, BitOrAssign, Range};
 
 use super::checksum::{self, Checksum, ChecksumFound, ChecksumPolicy};
 use super::ipv4::protocol;
-use super::{WireError, array_at, put, u16_at};
+#[cfg(test)]
+use super::put;
+use super::{WireError, array_at, u16_at};
 use crate::tcp::seq::SeqNum;
 
 /// Length of a header without options.
@@ -223,14 +225,17 @@ impl TcpHeader {
         let header_len = HEADER_LEN + options_len;
         let words = u8::try_from(header_len / 4).ok().filter(|words| *words <= 15)?;
         out.get(..header_len)?;
-        put(out, 0, &self.source_port.to_be_bytes())?;
-        put(out, 2, &self.destination_port.to_be_bytes())?;
-        put(out, SEQ_AT, &self.seq.to_wire().to_be_bytes())?;
-        put(out, ACK_AT, &self.ack.to_wire().to_be_bytes())?;
+        let [source_h, source_l] = self.source_port.to_be_bytes();
+        let [to_h, to_l] = self.destination_port.to_be_bytes();
+        let [s0, s1, s2, s3] = self.seq.to_wire().to_be_bytes();
+        let [a0, a1, a2, a3] = self.ack.to_wire().to_be_bytes();
         let [before, flags] = self.flags.to_wire();
-        put(out, FLAGS_AT - 1, &[words << 4 | before, flags])?;
-        put(out, WINDOW_AT, &self.window.to_be_bytes())?;
-        put(out, CHECKSUM_AT, &[0; 4])?;
+        let offset = words << 4 | before;
+        let [window_h, window_l] = self.window.to_be_bytes();
+        *out.first_chunk_mut()? = [
+            source_h, source_l, to_h, to_l, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags,
+            window_h, window_l, 0, 0, 0, 0,
+        ];
         Some(header_len)
     }
 }

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use siphasher::sip::SipHasher13;
 
 use crate::engine::demux::{FlowHash, FlowHasher, FlowTable, FlowTableFull, write_address};
+use crate::tcp::ends::Ends;
 use crate::tcp::segment::FourTuple;
 
 /// A hash whose tag is `tag`.
@@ -53,7 +54,7 @@ fn every_part_of_the_four_tuple_counts() {
     let of = |local: &str, remote: &str| {
         let local = local.parse().expect("an address");
         let remote = remote.parse().expect("an address");
-        hasher.hash(&FourTuple { local, remote }).0
+        hasher.hash(&Ends::of(&FourTuple { local, remote })).0
     };
     let hashes = [
         of("192.0.2.1:1", "192.0.2.2:2"),
@@ -61,7 +62,6 @@ fn every_part_of_the_four_tuple_counts() {
         of("192.0.2.2:1", "192.0.2.1:2"),
         of("192.0.2.1:1", "192.0.2.3:2"),
         of("192.0.2.1:1", "192.0.2.2:3"),
-        of("[::ffff:192.0.2.1]:1", "[::ffff:192.0.2.2]:2"),
         of("[2001:db8::1]:1", "[2001:db8::2]:2"),
     ];
     for (at, hash) in hashes.iter().enumerate() {
@@ -87,7 +87,7 @@ proptest! {
             local: SocketAddr::new(ends.0, ports.0),
             remote: SocketAddr::new(ends.1, ports.1),
         };
-        prop_assert_eq!(FlowHasher::new(key).hash(&tuple).0, reference.finish());
+        prop_assert_eq!(FlowHasher::new(key).hash(&Ends::of(&tuple)).0, reference.finish());
     }
 
     #[test]

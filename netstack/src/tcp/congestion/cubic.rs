@@ -20,15 +20,20 @@ const ALPHA_OF_1000: u64 = 529;
 /// The largest distance from K that is told apart, in units of 2^-10 s.
 const DISTANCE_MAX: u64 = 1 << 20;
 
-/// The state of CUBIC.
+/// The state of CUBIC: nothing before the first loss and the first congestion avoidance, to which few
+/// connections get.
 #[derive(Clone, Debug)]
-pub(super) struct Cubic {
+pub(super) struct Cubic(Option<Box<History>>);
+
+/// What CUBIC remembers.
+#[derive(Clone, Debug, Default)]
+struct History {
     /// The window before the last reduction, or less by fast convergence. 0 without one.
     w_max: u32,
     /// The window right before the last reduction. 0 without one.
     cwnd_prior: u32,
-    /// This stage of congestion avoidance, from its first ACK on: few connections get there.
-    epoch: Option<Box<Epoch>>,
+    /// This stage of congestion avoidance, from its first ACK on.
+    epoch: Option<Epoch>,
 }
 
 /// One stage of congestion avoidance.
@@ -53,19 +58,18 @@ struct Epoch {
 impl Cubic {
     /// CUBIC at the start of a connection.
     pub(super) const fn new() -> Self {
-        Self { w_max: 0, cwnd_prior: 0, epoch: None }
+        Self(None)
     }
 
     /// The window after an acknowledgement in congestion avoidance. §4.2 to §4.5.
     pub(super) fn on_ack(&mut self, window: Window, ack: &AckEvent) -> u32 {
         let Window { cwnd, mss } = window;
-        let cwnd_prior = self.cwnd_prior;
-        let w_max = &mut self.w_max;
-        let epoch = self.epoch.get_or_insert_with(|| {
+        let History { w_max, cwnd_prior, epoch } = &mut **self.0.get_or_insert_default();
+        let epoch = epoch.get_or_insert_with(|| {
             let epoch = Epoch::new(window, *w_max, ack.now);
             // Without a loss before it, the plateau is the window that it begins with. §4.8, §4.10.
             *w_max = epoch.plateau;
-            Box::new(epoch)
+            epoch
         });
         let since_last = ack.now - epoch.last_ack;
         epoch.last_ack = ack.now;
@@ -73,7 +77,7 @@ impl Cubic {
             epoch.start += since_last;
             return cwnd;
         }
-        epoch.grow_estimate(window, ack.acked_bytes, cwnd_prior);
+        epoch.grow_estimate(window, ack.acked_bytes, *cwnd_prior);
         let t = units(ack.now - epoch.start);
         let w_cubic = epoch.curve(t, mss);
         if w_cubic < epoch.w_est {
@@ -95,22 +99,26 @@ impl Cubic {
     /// The threshold after a loss: beta of what was in flight. §4.6, §4.7.
     pub(super) fn on_loss(&mut self, window: Window, flight_bytes: u32) -> u32 {
         let cwnd = window.cwnd;
+        let history = self.0.get_or_insert_default();
         // Fast convergence: the plateau sinks while the share of the path does. §4.7.
-        self.w_max = if cwnd < self.w_max { fraction(cwnd, FAST_CONVERGENCE) } else { cwnd };
-        self.cwnd_prior = cwnd;
-        self.epoch = None;
+        let sinks = cwnd < history.w_max;
+        history.w_max = if sinks { fraction(cwnd, FAST_CONVERGENCE) } else { cwnd };
+        history.cwnd_prior = cwnd;
+        history.epoch = None;
         fraction(flight_bytes.min(cwnd), BETA)
     }
 
     /// The retransmission timer expired, after [`Cubic::on_loss`]: the stage that begins when slow
     /// start has done its part has its plateau where it begins, and no concave region. §4.8.
-    pub(super) const fn on_rto(&mut self) {
-        self.w_max = 0;
+    pub(super) fn on_rto(&mut self) {
+        if let Some(history) = &mut self.0 {
+            history.w_max = 0;
+        }
     }
 
     /// The connection was idle: time without sending is no time of growth. §5.8.
     pub(super) fn after_idle(&mut self, idle: Span) {
-        if let Some(epoch) = &mut self.epoch {
+        if let Some(epoch) = self.0.as_mut().and_then(|history| history.epoch.as_mut()) {
             epoch.start += idle;
             epoch.last_ack += idle;
         }

@@ -17,7 +17,7 @@ use crate::tcp::send::{OurFin, WindowUpdate};
 use crate::tcp::seq::{SeqNum, WindowScale, WindowSize};
 use crate::tcp::state::{Signal, State};
 use crate::time::Span;
-use crate::wire::tcp_options::{SackBlock, SackPermitted, SegmentOptions};
+use crate::wire::tcp_options::{SackBlock, SackPermitted, SegmentOptions, Timestamps};
 
 /// What an acknowledgment brings, as far as marks are concerned.
 struct News {
@@ -27,6 +27,16 @@ struct News {
     delivered_bytes: u32,
     /// Bytes in flight before it.
     flight: u32,
+}
+
+/// By how much SND.UNA has moved.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Acked {
+    pub(super) bytes: u32,
+    /// Bytes in flight before.
+    pub(super) flight: u32,
+    /// Whether it is of the repair after a timeout.
+    pub(super) repair: Repair,
 }
 
 impl<F: Frame, B: Buffer> Tcb<F, B> {
@@ -95,28 +105,45 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             outbound.scoreboard.end_of_ack();
         }
         self.take_window(self.window_of(segment, ack));
-        self.take_rtt(env, segment, &learned, progress);
+        self.take_rtt(env, segment.timestamps(), &learned, progress);
         let mut facts = self.ack_facts(env, progress);
-        facts.duplicate = duplicate;
-        facts.spurious = self.undo_if_spurious(env, segment, &facts, &learned);
-        // The ACK that ends the repair is of it.
-        let repair =
-            if self.recovery.is_after_timeout() { Repair::AfterTimeout } else { Repair::No };
-        let decision = self.recovery.on_ack(
-            &facts,
-            &learned,
-            &mut self.outbound.scoreboard,
-            &mut self.congestion,
-        );
-        if progress == Progress::Advanced && self.recovery.may_test() {
-            let fresh = self.fresh_for_test(env);
-            self.recovery.begin_test(fresh);
+        let (mut repair, mut decision) = (Repair::No, Decision::default());
+        // Where nothing was under way lately nothing can be lost, or come back.
+        if !self.outbound.is_resting() || !self.recovery.is_resting() {
+            facts.duplicate = duplicate;
+            facts.spurious = self.undo_if_spurious(env, segment, &facts, &learned);
+            // The ACK that ends the repair is of it.
+            if self.recovery.is_after_timeout() {
+                repair = Repair::AfterTimeout;
+            }
+            let scoreboard = &mut self.outbound.scoreboard;
+            decision = self.recovery.on_ack(&facts, &learned, scoreboard, &mut self.congestion);
+            if progress == Progress::Advanced && self.recovery.may_test() {
+                let fresh = self.fresh_for_test(env);
+                self.recovery.begin_test(fresh);
+            }
         }
         self.judge_path_probe(env);
         if progress == Progress::Duplicate {
             env.counters.duplicate_acks_received += 1;
         }
         let flight = flight_before.max(self.outbound.flight_sent);
+        self.tell_delivered(env, &learned, flight);
+        let news = News { ack, delivered_bytes: learned.delivered_bytes, flight };
+        let echo = self.take_echo(env, segment, &news);
+        // One that takes a recovery back has set the window already, RFC 4015 §3.4; so has one that ends
+        // fast recovery without SACK, RFC 6582 §6.
+        let is_set = facts.spurious == Spurious::Yes
+            || (in_fast_recovery && facts.reports == Reports::DuplicateAcks);
+        let may_grow = self.recovery.window_may_grow() && !is_set && echo == Mark::None;
+        if progress == Progress::Advanced && may_grow {
+            self.tell_acked(env, &learned, Acked { bytes: acked_bytes, flight, repair });
+        }
+        self.after_ack(env, progress, decision);
+    }
+
+    /// Tells congestion control what has arrived. `flight`: bytes in flight before that.
+    pub(super) fn tell_delivered(&mut self, env: &Env<'_, F>, learned: &Learned, flight: u32) {
         self.congestion.on_delivered(&Delivered {
             now: env.now,
             bytes: learned.delivered_bytes,
@@ -127,27 +154,22 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             flight_before: flight,
             in_flight: self.outbound.scoreboard.in_flight_bytes(),
         });
-        let news = News { ack, delivered_bytes: learned.delivered_bytes, flight };
-        let echo = self.take_echo(env, segment, &news);
-        // One that takes a recovery back has set the window already, RFC 4015 §3.4; so has one that ends
-        // fast recovery without SACK, RFC 6582 §6.
-        let is_set = facts.spurious == Spurious::Yes
-            || (in_fast_recovery && facts.reports == Reports::DuplicateAcks);
-        let may_grow = self.recovery.window_may_grow() && !is_set && echo == Mark::None;
-        if progress == Progress::Advanced && may_grow {
-            let event = AckEvent {
-                now: env.now,
-                acked_bytes,
-                rtt: learned.sample.map(|sent_at| env.now - sent_at),
-                srtt: self.rtt.srtt(),
-                snd_una: self.send.snd_una,
-                snd_nxt: self.send.snd_nxt,
-                limited: self.was_limited(flight_before.max(self.outbound.flight_sent)),
-                repair,
-            };
-            self.congestion.on_ack(&event);
-        }
-        self.after_ack(env, progress, decision);
+    }
+
+    /// Tells congestion control of an acknowledgment by which the window may grow.
+    pub(super) fn tell_acked(&mut self, env: &Env<'_, F>, learned: &Learned, acked: Acked) {
+        let Acked { bytes: acked_bytes, flight, repair } = acked;
+        let event = AckEvent {
+            now: env.now,
+            acked_bytes,
+            rtt: learned.sample.map(|sent_at| env.now - sent_at),
+            srtt: self.rtt.srtt(),
+            snd_una: self.send.snd_una,
+            snd_nxt: self.send.snd_nxt,
+            limited: self.was_limited(flight),
+            repair,
+        };
+        self.congestion.on_ack(&event);
     }
 
     /// Takes the window of a segment. One that opens ends the patience with a closed one: what goes
@@ -197,7 +219,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     }
 
     /// SND.UNA moves to `ack`.
-    fn advance(&mut self, env: &mut Env<'_, F>, ack: SeqNum, learned: &mut Learned) {
+    pub(super) fn advance(&mut self, env: &mut Env<'_, F>, ack: SeqNum, learned: &mut Learned) {
         self.send.snd_una = ack;
         self.outbound.scoreboard.acknowledge(ack, learned);
         let released = self.queue.acknowledge(ack);
@@ -215,7 +237,6 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         } else {
             self.outbound.stuck_since = Some(env.now);
         }
-        self.note_room(env.config);
         if let OurFin::Sent(fin) = self.send.fin
             && ack.after(fin)
         {
@@ -317,10 +338,10 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Takes a round-trip sample: of a segment sent once, or by the timestamp that it echoes.
     /// RFC 6298 §3. An ACK that doesn't move SND.UNA echoes what arrived in order long ago: RFC 7323
     /// §4.1.
-    fn take_rtt(
+    pub(super) fn take_rtt(
         &mut self,
         env: &Env<'_, F>,
-        segment: &Segment,
+        timestamps: Option<Timestamps>,
         learned: &Learned,
         progress: Progress,
     ) {
@@ -334,7 +355,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if progress != Progress::Advanced {
             return;
         }
-        if let (Some(state), Some(timestamps)) = (self.options.timestamps, segment.timestamps())
+        if let (Some(state), Some(timestamps)) = (self.options.timestamps, timestamps)
             && let Some(elapsed) = state.clock.elapsed_ms(env.now, timestamps.echo)
         {
             self.sample_rtt(env, Span::from_millis(u64::from(elapsed.max(1))));
@@ -378,7 +399,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     }
 
     /// Sets the timers that follow from an acknowledgment.
-    fn after_ack(&mut self, env: &mut Env<'_, F>, progress: Progress, decision: Decision) {
+    pub(super) fn after_ack(
+        &mut self,
+        env: &mut Env<'_, F>,
+        progress: Progress,
+        decision: Decision,
+    ) {
         match decision.entered {
             Entered::No => {}
             Entered::Yes => env.counters.recoveries += 1,

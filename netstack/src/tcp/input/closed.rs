@@ -1,5 +1,6 @@
 //! No connection: everything but a RST is answered with RST. RFC 9293 §3.10.7.1.
 
+use crate::tcp::ends::Ends;
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::segment::{Control, Options, Segment};
 use crate::tcp::seq::SeqNum;
@@ -18,6 +19,6 @@ pub(crate) fn reset_for(segment: &Segment, route: Route) -> Option<Outgoing> {
         None => (SeqNum::ZERO, segment.seq_end(), Flags::RST | Flags::ACK),
     };
     let options = Options::Other(SegmentOptions::default());
-    let (tuple, ecn) = (segment.tuple, Ecn::NotEct);
-    Some(Outgoing { route, tuple, seq, ack, flags, window: 0, options, ecn })
+    let (ends, ecn) = (Ends::of(&segment.tuple), Ecn::NotEct);
+    Some(Outgoing { route, ends, seq, ack, flags, window: 0, options, ecn })
 }

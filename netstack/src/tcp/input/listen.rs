@@ -12,6 +12,7 @@ use crate::tcp::connection::{
     Env, Negotiated, Tcb, TcbParts, TimestampState, advertised_mss, window_to_offer,
 };
 use crate::tcp::ecn::{EcnOffer, EcnState};
+use crate::tcp::ends::Ends;
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::isn::TimestampClock;
 use crate::tcp::recv::{Recv, RecvParts};
@@ -106,7 +107,7 @@ impl HalfOpen {
         };
         Outgoing {
             route: self.route,
-            tuple: self.tuple,
+            ends: Ends::of(&self.tuple),
             seq: self.iss,
             ack: self.irs + 1,
             flags: Flags::SYN | Flags::ACK | self.ecn.syn_ack_flags(),
@@ -161,7 +162,7 @@ impl HalfOpen {
         tcb.send.snd_nxt = self.iss + 1;
         tcb.send.scale = self.options.window_scale.unwrap_or(WindowScale::ZERO);
         tcb.stats.unanswered = self.retransmits;
-        tcb.opened_at = self.opened_at;
+        tcb.opened_at = CoarseInstant::of(self.opened_at);
         tcb.ecn = EcnState::passive(self.ecn);
         // The SYN-ACK's round trip is a sample if it was sent once.
         tcb.sent_at = self.opened_at;

@@ -11,6 +11,8 @@ mod syn;
 mod syn_sent;
 mod text;
 
+pub(crate) use predict::Expected;
+
 use super::connection::{Env, Step, Tcb};
 use super::segment::{Options, Segment};
 use super::state::State;

@@ -82,9 +82,11 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     #[inline]
     pub(super) fn note_segment_len(&mut self, len: u32) {
         let octets = u16::try_from(len).unwrap_or(u16::MAX);
-        // A frame may be several segments that were coalesced on the way.
-        let largest = advertised_mss(self.ends.ip_version(), self.path_mtu);
-        self.rcv_mss = self.rcv_mss.max(octets.min(largest));
+        if octets > self.rcv_mss {
+            // A frame may be several segments that were coalesced on the way.
+            let largest = advertised_mss(self.ends.ip_version(), self.path_mtu);
+            self.rcv_mss = self.rcv_mss.max(octets.min(largest));
+        }
     }
 
     /// Takes note of text that was received before, so that its sender hears of it. RFC 2883 §4.

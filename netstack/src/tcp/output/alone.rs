@@ -39,7 +39,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         };
         let outgoing = Outgoing {
             route,
-            tuple: self.tuple(),
+            ends: self.ends,
             seq: self.send.iss,
             ack,
             flags,
@@ -115,7 +115,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         });
         Outgoing {
             route,
-            tuple: self.tuple(),
+            ends: self.ends,
             seq,
             ack: self.recv.rcv_nxt(),
             flags: Flags::ACK | self.ecn.ack_flags(),

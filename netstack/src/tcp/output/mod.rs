@@ -114,8 +114,11 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// idle period: the link may take nothing yet.
     fn after_idle(&mut self, env: &Env<'_, F>) {
         let idle = env.now - self.sent_at;
-        let rto = self.rto(env.config);
-        if idle >= rto && self.outbound.scoreboard.is_empty() && self.plan(env, None).is_some() {
+        // Nothing that was sent a moment ago was idle for long.
+        if idle < env.config.rto_min || !self.outbound.scoreboard.is_empty() {
+            return;
+        }
+        if idle >= self.rto(env.config) && self.plan(env, None).is_some() {
             self.congestion.after_idle(env.now, idle, self.rtt.srtt());
             self.sent_at = env.now;
         }

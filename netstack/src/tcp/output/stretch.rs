@@ -7,7 +7,7 @@ use crate::tcp::delivery_rate::Transmission;
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::segment::Options;
 use crate::tcp::send::OurFin;
-use crate::tcp::send_buffer::{SeqRange, Slices};
+use crate::tcp::send_buffer::{SLICES_MAX, SLICES_USUAL, SeqRange, Slices};
 use crate::tcp::timers::Repair;
 use crate::tcp::train::{Link, Train, TrainParts};
 use crate::time::Span;
@@ -31,8 +31,15 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             Pass::First | Pass::Again | Pass::Probe => self.mss_beside(&options),
         };
         let plan = self.mark_capable(plan, mss, &mut outgoing);
-        let mut slices = Slices::new();
-        let payload_len = self.queue.slices(plan.range, &mut slices);
+        let mut usual = Slices::<SLICES_USUAL>::new();
+        let mut many;
+        let mut payload_len = self.queue.slices(plan.range, &mut usual);
+        let mut payload = usual.as_slice();
+        if usual.is_full() {
+            many = Slices::<SLICES_MAX>::new();
+            payload_len = self.queue.slices(plan.range, &mut many);
+            payload = many.as_slice();
+        }
         let payload_octets = u32::try_from(payload_len).unwrap_or(u32::MAX);
         let data_end = plan.range.start + payload_octets;
         let whole = plan.range.end == data_end + 1 || plan.range.end == data_end;
@@ -48,7 +55,6 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let mut header = [0; _];
         let Some((len, layers)) = outgoing.write(&mut header) else { return Taken::Some(0) };
         let Some(header) = header.get(..len) else { return Taken::Some(0) };
-        let payload = slices.as_slice();
         let under_way = self.send.snd_una != self.send.snd_nxt;
         let bound_to = under_way.then_some(self.lane);
         let train = Train::new(TrainParts { header, layers, payload, mss, last, bound_to });

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::vec;
 use std::vec::Vec;
 
+use crate::tcp::ends::Ends;
 use crate::tcp::header::{Outgoing, Route};
 use crate::tcp::segment::{FourTuple, Options, Segment};
 use crate::tcp::seq::{SeqNum, WindowScale};
@@ -283,7 +284,7 @@ impl Peer {
         };
         let outgoing = Outgoing {
             route,
-            tuple: self.tuple,
+            ends: Ends::of(&self.tuple),
             seq: self.seq,
             ack: self.ack,
             flags: self.flags,

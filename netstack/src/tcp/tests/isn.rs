@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use std::collections::BTreeSet;
 
+use crate::tcp::ends::Ends;
 use crate::tcp::isn::{PortChooser, Secrets};
 use crate::tcp::segment::FourTuple;
 use crate::time::{Instant, Span};
@@ -55,7 +56,7 @@ fn a_connections_numbers_rise_with_the_clock() {
 
 #[test]
 fn the_seed_alone_decides_the_flow_hash() {
-    let hash = |seed, port| Secrets::new([seed; 32]).flow_hasher().hash(&tuple(port));
+    let hash = |seed, port| Secrets::new([seed; 32]).flow_hasher().hash(&Ends::of(&tuple(port)));
     assert_eq!(hash(1, 5), hash(1, 5));
     assert_ne!(hash(1, 5), hash(2, 5));
     assert_ne!(hash(1, 5), hash(1, 6));

@@ -3,6 +3,7 @@
 mod assembler;
 mod bbr;
 mod byte_counting;
+mod compact;
 mod congestion;
 mod cookie;
 mod cubic;

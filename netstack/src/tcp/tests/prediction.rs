@@ -238,3 +238,22 @@ fn text_in_order_is_predicted() {
     peer.send(&mut host, &[1; 100]);
     assert_eq!(host.engine.predicted(), 3, "it lies ahead of a gap");
 }
+
+#[test]
+fn an_acknowledgment_of_new_data_is_predicted() {
+    let mut host = Host::new();
+    let mut peer = Peer::new();
+    peer.timestamps = Some(Timestamps { value: 1, echo: 0 });
+    let id = peer.handshake(&mut host);
+    host.engine.send(host.now, id, vec![1; 3_000]).expect("there is room");
+    let sent = host.segments();
+    for (count, (segment, payload)) in (1..).zip(&sent) {
+        peer.ack = segment.seq + u32::try_from(payload.len()).expect("a segment");
+        host.sleep(Span::from_millis(1));
+        host.receive(peer.frame(&[]));
+        assert_eq!(host.engine.predicted(), count);
+    }
+    assert_eq!(host.engine.info(host.now, id).expect("it is there").bytes_acked, 3_000);
+    host.receive(peer.frame(&[]));
+    assert_eq!(host.engine.predicted(), sent.len() as u64, "it acknowledges nothing new");
+}

@@ -3,7 +3,7 @@
 use super::host::{Host, Peer};
 use crate::tcp::segment::Control;
 use crate::wire::tcp::Flags;
-use crate::{CloseReason, ConnectionId, DropReason, Span, TcpState};
+use crate::{CloseReason, ConnectionId, DropReason, Instant, Span, TcpState};
 
 fn connected() -> (Host, Peer, ConnectionId) {
     let mut host = Host::new();
@@ -72,6 +72,23 @@ fn challenge_acks_are_limited_per_connection_and_second() {
     host.sleep(Span::from_secs(1));
     host.receive(peer.flagged(Flags::RST));
     assert_eq!(host.segments().len(), 1);
+}
+
+#[test]
+fn challenge_acks_are_limited_where_their_clock_wraps() {
+    let (mut host, mut peer, _) = connected();
+    // It has 32 bits of milliseconds: 49.7 days.
+    host.now = Instant::from_millis((1 << 32) - 300);
+    peer.seq += 1;
+    let answers = |host: &mut Host| {
+        host.receive(peer.flagged(Flags::RST));
+        host.segments().len()
+    };
+    assert_eq!((0..50).map(|_| answers(&mut host)).sum::<usize>(), 10);
+    host.now += Span::from_millis(600);
+    assert_eq!(answers(&mut host), 0);
+    host.now += Span::from_millis(400);
+    assert_eq!(answers(&mut host), 1);
 }
 
 #[test]

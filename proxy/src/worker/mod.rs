@@ -24,7 +24,7 @@ use std::time::Duration;
 use netstack::{ConnectionId, Event, Instant, ListenerId, Span, Transmitted, Verdict};
 use tracing::{error, warn};
 use weir_io::{RingError, Watch};
-use xdp::Queue;
+use xdp::{Frame, Queue};
 
 use self::control::Drained;
 use self::link::QueueLink;
@@ -49,6 +49,10 @@ pub(crate) use self::stages::Stage;
 /// Frames taken from the ring in one turn.
 const RECEIVE_BATCH: usize = 256;
 
+/// Frames that the engine looks at together before it takes the first of them: as many as it loads
+/// connections of at once.
+const LOOK_AHEAD_BATCH: usize = 64;
+
 /// Sessions whose handshake may go on in one turn: a private-key operation is about 100 us, and
 /// established connections wait for no more than this many of them.
 const HANDSHAKES_PER_TURN: usize = 2;
@@ -66,6 +70,8 @@ const SPIN: Span = Span::from_micros(20);
 pub(crate) struct Worker {
     context: Context,
     queue: Queue,
+    /// Frames that were taken from the ring and not yet by the engine; empty between turns.
+    arrived: Vec<Frame>,
     sessions: Sessions,
     /// Connections whose handshake can go on, in the order in which they could.
     negotiating: VecDeque<ConnectionId>,
@@ -132,6 +138,7 @@ impl Worker {
             flushed: Flushed::Done,
             context,
             queue,
+            arrived: Vec::with_capacity(LOOK_AHEAD_BATCH),
             handover: start.handover,
             control: start.control,
             phase: Phase::Starting,
@@ -224,13 +231,23 @@ impl Worker {
     }
 
     fn receive(&mut self) -> usize {
-        let Self { context, queue, handover, .. } = self;
-        queue.receive(RECEIVE_BATCH, &mut |frame| {
-            let verdict = context.isolate(|it| it.engine.handle_frame(it.now, frame));
-            if let Some(Verdict::Unclaimed(unclaimed)) = verdict {
-                handover_in::settle(context, handover, unclaimed, Trail::default());
+        let Self { context, queue, handover, arrived, .. } = self;
+        let mut received = 0;
+        while received < RECEIVE_BATCH {
+            let batch = queue.receive(LOOK_AHEAD_BATCH, &mut |frame| arrived.push(frame));
+            if batch == 0 {
+                break;
             }
-        })
+            received += batch;
+            context.engine.look_ahead(arrived.iter().map(|frame| &**frame));
+            for frame in arrived.drain(..) {
+                let verdict = context.isolate(|it| it.engine.handle_frame(it.now, frame));
+                if let Some(Verdict::Unclaimed(unclaimed)) = verdict {
+                    handover_in::settle(context, handover, unclaimed, Trail::default());
+                }
+            }
+        }
+        received
     }
 
     /// Takes what other workers found for this one.

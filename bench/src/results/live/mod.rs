@@ -151,6 +151,11 @@ impl<W: Write> Live<W> {
             ("max", response.max),
         ]
         .map(|(name, value)| format!("{name} {}", Micros(value)));
+        let response = if self.response.is_empty() {
+            "response     none that counts so far".to_owned()
+        } else {
+            format!("response     {} (so far)", percentiles.join("  "))
+        };
         let failures: Vec<String> = self
             .failures
             .iter()
@@ -173,7 +178,7 @@ impl<W: Write> Live<W> {
         vec![
             format!("{} {now_s:.0} of {end_s:.0} s  {name}{note}", bar(now_s / end_s)),
             format!("rate         {}/s{due}", Amount(cell.done as f64)),
-            format!("response     {} (so far)", percentiles.join("  ")),
+            response,
             format!("failures     {failures} (so far)"),
             format!("connections  {}", states.join(", ")),
             format!("generator    {generator}"),

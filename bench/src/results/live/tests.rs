@@ -69,6 +69,7 @@ fn terminal_is_drawn_over_and_over_in_the_same_lines() {
     }
     assert!(draws[5].contains("[###############               ] 6 of 12 s"), "{:?}", draws[5]);
     assert!(draws[0].contains("warm-up (not measured)"), "{:?}", draws[0]);
+    assert!(draws[0].contains("response     none that counts so far"), "{:?}", draws[0]);
 }
 
 #[test]

@@ -136,6 +136,8 @@ pub(crate) struct Sent {
     pub(crate) last: Time,
     /// How often.
     pub(crate) times: u32,
+    /// Whether the path has become smaller since the last time.
+    pub(crate) refused: bool,
 }
 
 /// The peer's direction.

@@ -43,7 +43,7 @@ impl Connection {
     /// Why `piece` may be sent again.
     fn reason_for(&self, court: &Court<'_>, piece: Sent, start: Place) -> Option<Rule> {
         let send = &self.send;
-        if send.given_up_until.is_some_and(|until| piece.last < until) {
+        if piece.refused || send.given_up_until.is_some_and(|until| piece.last < until) {
             return Some(Rule::AllIsRepeatedAfterTimeout);
         }
         // RFC 8899 §4.3: a probe of a larger size that got lost says nothing about congestion.
@@ -131,7 +131,8 @@ impl Connection {
             if sent.start < left {
                 booked.push(Sent { end: left, ..sent });
             }
-            booked.push(Sent { start: left, end: right, last: at, times: sent.times + 1, ..sent });
+            let times = sent.times + 1;
+            booked.push(Sent { start: left, end: right, last: at, times, refused: false, ..sent });
             if right < sent.end {
                 booked.push(Sent { start: right, ..sent });
             }

@@ -141,7 +141,7 @@ impl Connection {
         }
         self.new_text_after_timeout(court, end - start)?;
         let at = court.at;
-        self.send.sent.push(Sent { start, end, first: at, last: at, times: 1 });
+        self.send.sent.push(Sent { start, end, first: at, last: at, times: 1, refused: false });
         self.send.max = end;
         self.send.fresh += end - start;
         Ok(())

@@ -30,7 +30,7 @@ impl Connection {
         if before.is_some_and(|before| view.path_mtu < before.path_mtu || view.mss < before.mss) {
             // What did not fit is cut anew and sent again. RFC 1191 §6.4.
             court.allow(Rule::SmallerPathRepeats);
-            self.send.given_up_until = Some(court.at + court.profile.slack);
+            self.send.sent.iter_mut().for_each(|sent| sent.refused = true);
         }
         Ok(())
     }

@@ -95,6 +95,8 @@ pub(crate) struct SendSide {
     pub(crate) fresh: i64,
     /// Whether they may be a loss probe.
     pub(crate) fresh_as_probe: bool,
+    /// The largest congestion window that these went out with.
+    pub(crate) cwnd_fresh: i64,
     /// The congestion window that was shown before the last.
     pub(crate) cwnd_before: i64,
     /// The largest congestion window that was shown.
@@ -424,6 +426,7 @@ impl SendSide {
             rto_least: None,
             fresh: 0,
             fresh_as_probe: false,
+            cwnd_fresh: 0,
             cwnd_before: 0,
             cwnd_most: 0,
             duplicates: 0,

@@ -6,8 +6,9 @@ use crate::rule::Rule;
 use crate::step::{Label, View};
 
 impl Connection {
-    /// New text went out in this turn: what is in flight fits the congestion window.
-    pub(crate) fn flight_fits(&mut self, court: &mut Court<'_>, fresh: i64) -> Judged {
+    /// New text went out in this turn: what is in flight fits the congestion window. `cwnd`: the largest
+    /// that any of it went out with, for an acknowledgment may have come before the link took the last.
+    pub(crate) fn flight_fits(&mut self, court: &mut Court<'_>, fresh: i64, cwnd: i64) -> Judged {
         let Some(view) = self.view else { return Ok(()) };
         let send = &self.send;
         let out = send.max - send.una.min;
@@ -26,7 +27,7 @@ impl Connection {
             && send.timeout_at.is_none();
         let extra = if whole { view.mss } else { 3 * view.mss };
         let flight = if whole { out } else { view.flight };
-        let most = view.cwnd.max(send.cwnd_before) + extra + 1;
+        let most = view.cwnd.max(send.cwnd_before).max(cwnd) + extra + 1;
         // A loss probe goes out whatever the window is. RFC 8985 §7.3.
         let probe = send.fresh_as_probe && fresh <= view.mss;
         if probe || (!whole && !self.selective()) {

@@ -144,6 +144,8 @@ impl Connection {
         self.send.sent.push(Sent { start, end, first: at, last: at, times: 1, refused: false });
         self.send.max = end;
         self.send.fresh += end - start;
+        let cwnd = self.view.map_or(0, |view| view.cwnd);
+        self.send.cwnd_fresh = self.send.cwnd_fresh.max(cwnd);
         Ok(())
     }
 

@@ -77,8 +77,9 @@ impl Connection {
         if let Some(rule) = self.owed.reset {
             return court.require(rule, false, || "a RST was due".to_owned());
         }
+        let cwnd = std::mem::take(&mut self.send.cwnd_fresh);
         if fresh > 0 {
-            self.flight_fits(court, fresh)?;
+            self.flight_fits(court, fresh, cwnd)?;
         }
         self.repair_runs(court)?;
         self.persist_runs(court)

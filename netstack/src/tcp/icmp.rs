@@ -47,7 +47,12 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         mtu: u32,
         seq: SeqNum,
     ) -> Result<(), DropReason> {
-        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX).max(self.path_mtu_min(env));
+        let mtu = u16::try_from(mtu).unwrap_or(u16::MAX);
+        if self.ends.ip_version() == IpVersion::V6 && mtu < PATH_MTU_MIN_V6 {
+            // No link of IPv6 is so small: nobody honest says so. RFC 8201 §4.
+            return Err(DropReason::IcmpIgnored);
+        }
+        let mtu = mtu.max(self.path_mtu_min(env));
         if mtu >= self.path_mtu {
             return self.probe_too_big(env, mtu, seq);
         }

@@ -8,6 +8,7 @@ use crate::tcp::seq::SeqNum;
 use crate::wire::checksum::{self, Checksum};
 use crate::wire::ethernet::{EtherType, Ethernet};
 use crate::wire::ipv4::{Ecn, Ipv4, protocol};
+use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::{SackBlock, Timestamps};
 use crate::{ConnectionId, DropReason, Span};
 
@@ -103,6 +104,29 @@ fn a_path_mtu_has_a_floor_and_only_sinks() {
     host.receive(packet_too_big(&peer, peer.ack, 1_400));
     assert_eq!(host.engine.send_view(id).expect("it lives").mss_bytes, 512);
     assert_eq!(host.engine.counters().path_mtu_lowered, 1);
+}
+
+#[test]
+fn no_router_may_cut_a_packet() {
+    let mut host = Host::new();
+    let mut peer = Peer::new();
+    let id = peer.handshake(&mut host);
+    let flags = |frames: Vec<Vec<u8>>| frames.iter().map(|frame| frame[20]).collect::<Vec<_>>();
+    host.engine.send(host.now, id, std::vec![b'x'; 2_000]).expect("there is room");
+    assert_eq!(flags(host.transmit()), [0x40, 0x40]);
+    peer.send(&mut host, b"hello");
+    assert_eq!(flags(host.transmit()), [0x40], "an ACK");
+    host.receive(Peer { seq: peer.seq + 5, ..Peer::new() }.flagged(Flags::SYN));
+    host.engine.abort(host.now, id);
+    assert!(flags(host.transmit()).iter().all(|flags| *flags == 0x40));
+}
+
+#[test]
+fn a_router_that_names_no_size_leaves_the_floor() {
+    // As those from before RFC 1191 do.
+    let (mut host, peer, id) = in_flight();
+    host.receive(packet_too_big(&peer, peer.ack, 0));
+    assert_eq!(host.engine.send_view(id).expect("it lives").mss_bytes, 512);
 }
 
 #[test]

@@ -41,10 +41,13 @@ pub use engine::event::{
     CloseReason, ConnectError, Event, ListenError, ListenerId, Record, SendError, SendErrorKind,
     Transmitted, Unclaimed, UnclaimedKind, Verdict,
 };
-pub use engine::info::{ConnectionInfo, Counters, Held, Pool, SendView, StateCounts};
+pub use engine::info::{
+    ConnectionInfo, Counters, EcnByteCounts, Held, Pool, SendView, StateCounts,
+};
 pub use engine::payload::{Buffer, Frame, Payload, PayloadParts};
 pub use engine::slots::ConnectionId;
 pub use engine::wheel::{TimerId, Wheel};
+pub use tcp::accecn::EcnOption;
 pub use tcp::congestion::CongestionAlgorithm;
 pub use tcp::ecn::{EcnBackoff, EcnFeedback, EcnMode};
 pub use tcp::pmtud::MtuProbing;

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netstack::{
-    AddressOwner, ChecksumPolicy, Config, CongestionAlgorithm, EcnBackoff, EcnMode, Interface,
-    Keepalive, MacAddress, Nagle, Span, SynCookies,
+    AddressOwner, ChecksumPolicy, Config, CongestionAlgorithm, EcnBackoff, EcnFeedback, EcnMode,
+    EcnOption, Interface, Keepalive, MacAddress, Nagle, Span, SynCookies,
 };
 
 /// In which order a SYN's options are written.
@@ -95,6 +95,10 @@ impl HostConfig {
             ("ecn", "off") => tcp.ecn = EcnMode::Off,
             ("ecn", "passive") => tcp.ecn = EcnMode::Passive,
             ("ecn", "on") => tcp.ecn = EcnMode::On,
+            ("ecn_feedback", "classic") => tcp.ecn_feedback = EcnFeedback::Classic,
+            ("ecn_feedback", "accurate") => tcp.ecn_feedback = EcnFeedback::Accurate,
+            ("ecn_option", "off") => tcp.ecn_option = EcnOption::Off,
+            ("ecn_option", "on") => tcp.ecn_option = EcnOption::On,
             ("ecn_backoff", "loss") => tcp.ecn_backoff = EcnBackoff::AsLoss,
             ("ecn_backoff", "abe") => tcp.ecn_backoff = EcnBackoff::Alternative,
             ("congestion", "cubic") => tcp.congestion = CongestionAlgorithm::Cubic,
@@ -155,7 +159,8 @@ impl Default for HostConfig {
 }
 
 /// What [`HostConfig::apply`] understands.
-const KNOWN: &str = "options=linux|freebsd nagle=on|off ecn=off|passive|on ecn_backoff=loss|abe \
+const KNOWN: &str = "options=linux|freebsd nagle=on|off ecn=off|passive|on \
+    ecn_feedback=classic|accurate ecn_option=off|on ecn_backoff=loss|abe \
     congestion=cubic|reno syn_cookies=off|beyond_limit|always keepalive=IDLE/INTERVAL/PROBES \
     delayed_ack rto_min rto_max rto_initial user_timeout fin_wait_2 orphan time_wait (times: 40ms, \
     2s) receive_window send_queue_min send_queue_max syn_retransmits syn_ack_retransmits \

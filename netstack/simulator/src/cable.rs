@@ -313,6 +313,7 @@ impl Cable {
         let is_long = bottleneck.is_some_and(|narrow| waiting > narrow.marks_above_bytes);
         if (is_long || (marking > 0 && self.random.chance(marking))) && mark(&mut bytes) {
             self.counts.marked += 1;
+            self.counts.marked_bytes += payload_len(&bytes);
         }
         if self.random.chance(self.impairments.duplication) {
             self.counts.duplicated += 1;
@@ -372,6 +373,13 @@ fn is_tcp(frame: &[u8]) -> bool {
         Some([0x86, 0xdd]) => frame.get(20) == Some(&6),
         Some(_) | None => false,
     }
+}
+
+/// Bytes of payload of a segment without IP options or a VLAN tag.
+fn payload_len(frame: &[u8]) -> u64 {
+    let tcp_at = if frame.get(12..14) == Some(&[0x08, 0x00]) { 34 } else { 54 };
+    let header = frame.get(tcp_at + 12).map_or(0, |offset| usize::from(offset >> 4) * 4);
+    frame.len().saturating_sub(tcp_at + header) as u64
 }
 
 /// Whether a frame holds an ICMP or ICMPv6 error.

@@ -15,6 +15,8 @@ pub struct Counts {
     pub overflowed: u64,
     /// Marked as having met congestion.
     pub marked: u64,
+    /// Payload bytes of the segments among them.
+    pub marked_bytes: u64,
     /// Taken out of their order.
     pub reordered: u64,
     /// Copies that nobody sent.

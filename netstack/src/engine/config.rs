@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::tcp::accecn::EcnOption;
 use crate::tcp::congestion::CongestionAlgorithm;
 use crate::tcp::ecn::{EcnBackoff, EcnFeedback, EcnMode, EcnPolicy};
 use crate::tcp::ends::is_mapped;
@@ -118,6 +119,8 @@ pub struct TcpConfig {
     pub ecn: EcnMode,
     /// How marks are told, where the peer can do it too.
     pub ecn_feedback: EcnFeedback,
+    /// Whether accurate feedback also tells bytes, in an option. RFC 9768 §3.2.3.
+    pub ecn_option: EcnOption,
     /// How far the congestion window shrinks for a mark.
     pub ecn_backoff: EcnBackoff,
 }
@@ -201,6 +204,7 @@ impl Default for TcpConfig {
             syn_cookies: SynCookies::BeyondLimit,
             ecn: EcnMode::Passive,
             ecn_feedback: EcnFeedback::Classic,
+            ecn_option: EcnOption::On,
             ecn_backoff: EcnBackoff::AsLoss,
         }
     }
@@ -388,7 +392,7 @@ impl Interface {
 impl TcpConfig {
     /// How handshakes decide on ECN.
     pub(crate) const fn ecn_policy(&self) -> EcnPolicy {
-        EcnPolicy { mode: self.ecn, feedback: self.ecn_feedback }
+        EcnPolicy { mode: self.ecn, feedback: self.ecn_feedback, option: self.ecn_option }
     }
 
     /// Bounds of the retransmission timeout.

@@ -8,10 +8,10 @@ use super::event::ListenerId;
 use super::flows::Place;
 use super::payload::{Buffer, Frame};
 use crate::tcp::cookie::{COOKIE_LIFETIME, CookieKey, CookieTime, Handshake};
-use crate::tcp::ecn::EcnOffer;
+use crate::tcp::ecn::{EcnOffer, OfferMode};
 use crate::tcp::header::Route;
 use crate::tcp::input::Incoming;
-use crate::tcp::input::listen::HalfOpen;
+use crate::tcp::input::listen::{Answer, HalfOpen};
 use crate::tcp::isn::TimestampClock;
 use crate::tcp::segment::{Control, Segment};
 use crate::time::{Instant, Span};
@@ -83,8 +83,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         let iss = self.cookies.key.encode(time, &Handshake { tuple, irs }, &options);
         self.cookies.sent_at = Some(now);
         self.counters.syn_cookies_sent += 1;
-        // A cookie has no place for it.
-        self.send_syn_ack(now, &HalfOpen { iss, ecn: EcnOffer::None, ..half_open });
+        // A cookie has no place for classic ECN; of accurate feedback the answer tells. RFC 9768 §5.1.
+        let ecn = match half_open.ecn.mode {
+            OfferMode::None | OfferMode::Classic => EcnOffer::default(),
+            OfferMode::Accurate(_) => half_open.ecn,
+        };
+        self.send_syn_ack(now, &HalfOpen { iss, ecn, answer: Answer::Again, ..half_open });
     }
 
     /// A segment without a flow, after every engine was asked: the answer to a cookie, or refused
@@ -131,11 +135,12 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             iss,
             irs,
             options: SynOptions { timestamps, ..options },
-            ecn: EcnOffer::None,
+            ecn: EcnOffer::of_cookie(self.config.tcp.ecn_policy(), segment.flags),
             clock,
             opened_at,
             retransmits: 0,
             challenges: 0,
+            answer: Answer::Again,
         })
     }
 

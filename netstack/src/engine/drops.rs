@@ -71,6 +71,8 @@ drop_reasons! {
     NoSyn => "no_syn",
     /// A SYN on a synchronized connection. RFC 5961 §4.
     SynInSynchronized => "syn_in_synchronized",
+    /// A SYN that asks for other ECN feedback than the one before. RFC 9768 §3.1.5.
+    EcnContradiction => "ecn_contradiction",
     /// No ACK bit where one is needed.
     NoAck => "no_ack",
     /// An ACK for what was never sent, or far too old. RFC 5961 §5.

@@ -10,12 +10,12 @@ use super::payload::{Buffer, Frame};
 use super::reply::Reply;
 use super::settle::Entry;
 use super::time_wait::{TimeWaitRecord, TimeWaitStep};
-use crate::tcp::ecn::EcnOffer;
+use crate::tcp::ecn::{EcnOffer, OfferedAgain};
 use crate::tcp::ends::Ends;
 use crate::tcp::header::Route;
 use crate::tcp::input::Incoming;
 use crate::tcp::input::closed::reset_for;
-use crate::tcp::input::listen::{HalfOpen, HalfOpenStep};
+use crate::tcp::input::listen::{Answer, HalfOpen, HalfOpenStep};
 use crate::tcp::segment::{FourTuple, Options, Segment};
 use crate::tcp::seq::SeqNum;
 use crate::tcp::state::TcpState;
@@ -165,6 +165,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
             opened_at: now,
             retransmits: 0,
             challenges: 0,
+            answer: Answer::First,
         })
     }
 
@@ -194,11 +195,17 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         match half_open.step(&incoming.segment, &self.config.tcp) {
             HalfOpenStep::Repeat => {
                 self.counters.handshake_retransmits += 1;
-                half_open.ecn = half_open.ecn.of_syn_again(
+                let again = half_open.ecn.of_syn_again(
                     self.config.tcp.ecn_policy(),
                     incoming.segment.flags,
                     incoming.segment.ecn,
                 );
+                let OfferedAgain::Still(ecn) = again else {
+                    self.forget_half_open(number, half_open.listener);
+                    self.refuse(&incoming.segment, half_open.route, DropReason::EcnContradiction);
+                    return;
+                };
+                half_open.ecn = ecn;
                 self.half_open.update(number, &half_open);
                 self.send_syn_ack(now, &half_open);
             }

@@ -12,10 +12,10 @@ use super::fifo::{Fifo, Links, Queued};
 use super::interned::Interned;
 use super::slab::Slab;
 use crate::tcp::connection::default_mss;
-use crate::tcp::ecn::EcnOffer;
+use crate::tcp::ecn::{Doubt, EcnOffer, OfferMode};
 use crate::tcp::ends::octets;
 use crate::tcp::header::Route;
-use crate::tcp::input::listen::HalfOpen;
+use crate::tcp::input::listen::{Answer, HalfOpen};
 use crate::tcp::isn::Secrets;
 use crate::tcp::segment::FourTuple;
 use crate::tcp::seq::{SeqNum, WindowScale};
@@ -50,7 +50,7 @@ struct Record {
     /// Since when the last SYN-ACK waits for an answer.
     links: Links,
     offer: Offer,
-    ecn: EcnOffer,
+    ecn: OfferMode,
     retransmits: u8,
     challenges: u8,
 }
@@ -64,7 +64,7 @@ impl Queued for Record {
 }
 
 /// The options of a SYN but for the segment size and the value of the timestamp: in the lower four
-/// bits the window scale.
+/// bits the window scale. The uppermost says whether ECN is in doubt.
 #[derive(Clone, Copy, Debug)]
 struct Offer(u8);
 
@@ -73,6 +73,7 @@ impl Offer {
     const NO_SCALE: u8 = 15;
     const SACK_PERMITTED: u8 = 1 << 4;
     const TIMESTAMPS: u8 = 1 << 5;
+    const DOUBT: u8 = 1 << 7;
 
     fn of(options: &SynOptions) -> Self {
         let scale = options.window_scale.map_or(Self::NO_SCALE, WindowScale::shift);
@@ -82,6 +83,10 @@ impl Offer {
         };
         let timestamps = if options.timestamps.is_some() { Self::TIMESTAMPS } else { 0 };
         Self(scale | sack | timestamps)
+    }
+
+    const fn doubt(self) -> Doubt {
+        if self.0 & Self::DOUBT == 0 { Doubt::No } else { Doubt::Yes }
     }
 
     fn options(self, mss: u16, ts_value: u32) -> SynOptions {
@@ -96,6 +101,7 @@ impl Offer {
                 _ => SackPermitted::Yes,
             },
             timestamps: (bits & Self::TIMESTAMPS != 0).then_some(timestamps),
+            accecn: None,
         }
     }
 }
@@ -143,7 +149,7 @@ impl HalfOpens {
             ts_value: options.timestamps.map_or(0, |timestamps| timestamps.value),
             links: Links::new(now),
             offer: Offer::of(&options),
-            ecn,
+            ecn: ecn.mode,
             retransmits: 0,
             challenges: 0,
         })?;
@@ -182,11 +188,12 @@ impl HalfOpens {
             iss: record.iss,
             irs: record.irs,
             options: record.offer.options(record.mss, record.ts_value),
-            ecn: record.ecn,
+            ecn: EcnOffer { mode: record.ecn, doubt: record.offer.doubt() },
             clock: secrets.timestamp_offset(&tuple),
             opened_at: record.links.waits_since(now) - before,
             retransmits: record.retransmits,
             challenges: record.challenges,
+            answer: Answer::Again,
         })
     }
 
@@ -194,7 +201,10 @@ impl HalfOpens {
     pub(super) fn update(&mut self, number: u32, half_open: &HalfOpen) {
         if let Some(record) = self.records.get_mut(number) {
             record.challenges = half_open.challenges;
-            record.ecn = half_open.ecn;
+            record.ecn = half_open.ecn.mode;
+            if half_open.ecn.doubt == Doubt::Yes {
+                record.offer.0 |= Offer::DOUBT;
+            }
         }
     }
 

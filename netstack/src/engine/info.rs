@@ -284,8 +284,23 @@ pub struct ConnectionInfo {
     pub backoff: u8,
     /// How long the peer may owe an answer before the connection is given up.
     pub user_timeout: Span,
+    /// Bytes of payload that came with each ECN field, where feedback is accurate.
+    pub ecn_received: Option<EcnByteCounts>,
+    /// The same of what we sent, as the peer's AccECN options tell it.
+    pub ecn_told: Option<EcnByteCounts>,
     /// The timer that fires next, and when.
     pub timer: Option<(&'static str, Instant)>,
+}
+
+/// Bytes of payload by ECN field, modulo 2^32. RFC 9768 §3.2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EcnByteCounts {
+    /// ECN-capable, codepoint 0.
+    pub ect0: u32,
+    /// ECN-capable, codepoint 1.
+    pub ect1: u32,
+    /// Marked.
+    pub ce: u32,
 }
 
 /// Memory that an engine holds, by pool.

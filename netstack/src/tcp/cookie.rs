@@ -127,5 +127,6 @@ fn unpack(packed: u8) -> SynOptions {
         window_scale: (scale != NO_SCALE).then(|| WindowScale::from_wire(scale)),
         sack_permitted: if packed >> 7 == 1 { SackPermitted::Yes } else { SackPermitted::No },
         timestamps: None,
+        accecn: None,
     }
 }

@@ -7,9 +7,10 @@ use super::send::OurFin;
 use super::state::{Signal, State};
 use crate::engine::config::TcpConfig;
 use crate::engine::event::{CloseReason, SendErrorKind};
-use crate::engine::info::{ConnectionInfo, SendView};
+use crate::engine::info::{ConnectionInfo, EcnByteCounts, SendView};
 use crate::engine::payload::{Buffer, Frame};
 use crate::time::Instant;
+use crate::wire::accecn::EcnBytes;
 
 impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Queues a buffer.
@@ -123,6 +124,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
     /// What `ss -ti` would say.
     pub(crate) fn info(&self, now: Instant, config: &TcpConfig) -> ConnectionInfo {
+        let counts = self.ecn.byte_counts();
+        let public = |EcnBytes { ect0, ce, ect1 }| EcnByteCounts { ect0, ect1, ce };
         ConnectionInfo {
             local: self.tuple().local,
             remote: self.tuple().remote,
@@ -158,6 +161,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             retransmits: self.stats.retransmits,
             backoff: self.rtt.backoff(),
             user_timeout: self.user_timeout(config),
+            ecn_received: counts.map(|[received, _]| public(received)),
+            ecn_told: counts.map(|[_, told]| public(told)),
             timer: self.timers.next().map(|(timer, at)| (timer.name(), at)),
         }
     }

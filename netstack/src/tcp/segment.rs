@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use super::seq::SeqNum;
 use crate::wire::WireError;
+use crate::wire::accecn::AccEcn;
 use crate::wire::checksum::{ChecksumFound, ChecksumPolicy};
 use crate::wire::ipv4::Ecn;
 use crate::wire::tcp::{Endpoints, Flags, TcpHeader};
@@ -41,6 +42,16 @@ pub(crate) enum Options {
     Syn(SynOptions),
     /// Of any other segment: they use what was negotiated.
     Other(SegmentOptions),
+}
+
+impl Options {
+    /// The AccECN option.
+    pub(crate) const fn accecn(&self) -> Option<AccEcn> {
+        match self {
+            Self::Syn(options) => options.accecn,
+            Self::Other(options) => options.accecn,
+        }
+    }
 }
 
 /// The two ends of a connection, as this host sees them.

@@ -4,6 +4,7 @@
 //! panic and never an index out of bounds. A view checks once, in its constructor; what it hands
 //! out afterwards needs no second check.
 
+pub(crate) mod accecn;
 pub(crate) mod arp;
 pub(crate) mod checksum;
 pub(crate) mod ethernet;

@@ -6,6 +6,7 @@
 
 use core::num::NonZeroU16;
 
+use super::accecn::{ACCECN0, ACCECN1, AccEcn};
 use super::{put, u16_at, u32_at};
 use crate::tcp::seq::{SeqNum, WindowScale};
 use crate::time::Span;
@@ -13,6 +14,12 @@ use crate::wire::WireError;
 
 /// SACK blocks that fit into a header without timestamps.
 pub(crate) const SACK_BLOCKS_MAX: usize = 4;
+/// SACK blocks that an AccECN option leaves room for. RFC 9768 §3.2.3.3.
+const SACK_BLOCKS_BESIDE_ACCECN: usize = 2;
+/// Octets of SACK before its blocks, padding included.
+const SACK_HEADER_LEN: usize = 4;
+/// Octets of the longest options.
+const OPTIONS_LEN_MAX: usize = 40;
 /// Octets of the timestamps option with its padding.
 pub(crate) const TIMESTAMPS_LEN: usize = 12;
 
@@ -121,6 +128,8 @@ pub(crate) struct SynOptions {
     pub(crate) sack_permitted: SackPermitted,
     /// Its clock.
     pub(crate) timestamps: Option<Timestamps>,
+    /// Bytes by ECN field: in a SYN-ACK, to try the path.
+    pub(crate) accecn: Option<AccEcn>,
 }
 
 /// Options of every other segment.
@@ -132,6 +141,8 @@ pub(crate) struct SegmentOptions {
     pub(crate) sack: SackBlocks,
     /// How long the sender would wait for the other side.
     pub(crate) user_timeout: Option<UserTimeout>,
+    /// Bytes by ECN field.
+    pub(crate) accecn: Option<AccEcn>,
 }
 
 /// One option, its length already checked.
@@ -148,6 +159,8 @@ enum Parsed {
     Timestamps(Timestamps),
     /// User timeout.
     UserTimeout(UserTimeout),
+    /// Bytes by ECN field.
+    AccEcn(AccEcn),
     /// A kind that is not known: skipped.
     Unknown,
 }
@@ -164,12 +177,13 @@ impl SynOptions {
             Parsed::WindowScale(scale) => parsed.window_scale = Some(scale),
             Parsed::SackPermitted => parsed.sack_permitted = SackPermitted::Yes,
             Parsed::Timestamps(timestamps) => parsed.timestamps = Some(timestamps),
+            Parsed::AccEcn(accecn) => parsed.accecn = Some(accecn),
             Parsed::Sack(_) | Parsed::UserTimeout(_) | Parsed::Unknown => {}
         })?;
         Ok(parsed)
     }
 
-    /// Octets on the wire, a multiple of 4, at most 20.
+    /// Octets on the wire, a multiple of 4, at most 32.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let mss = if self.mss.is_some() { 4 } else { 0 };
@@ -179,7 +193,7 @@ impl SynOptions {
             (SackPermitted::Yes, None) => 4,
             (_, Some(_)) => TIMESTAMPS_LEN,
         };
-        mss + sack_and_timestamps + scale
+        mss + sack_and_timestamps + scale + self.accecn.map_or(0, |accecn| accecn.len())
     }
 
     /// Writes the options; gives their length, or `None` when `out` is too short.
@@ -211,6 +225,10 @@ impl SynOptions {
             put(out, at, &[kind::NOP, kind::WINDOW_SCALE, 3, scale.shift()])?;
             at += 4;
         }
+        if let Some(accecn) = self.accecn {
+            accecn.emit(out, at)?;
+            at += accecn.len();
+        }
         Some(at)
     }
 }
@@ -232,6 +250,7 @@ impl SegmentOptions {
             Parsed::Timestamps(timestamps) => parsed.timestamps = Some(timestamps),
             Parsed::Sack(blocks) => parsed.sack = blocks,
             Parsed::UserTimeout(timeout) => parsed.user_timeout = Some(timeout),
+            Parsed::AccEcn(accecn) => parsed.accecn = Some(accecn),
             Parsed::Mss(_) | Parsed::WindowScale(_) | Parsed::SackPermitted | Parsed::Unknown => {}
         })?;
         Ok(parsed)
@@ -249,14 +268,27 @@ impl SegmentOptions {
         }
     }
 
+    /// Room for an AccECN option: what the others leave, of SACK blocks no more than two. RFC 9768
+    /// §3.2.3.3.
+    pub(crate) fn accecn_room(&self) -> usize {
+        let blocks = self.sack_count().min(SACK_BLOCKS_BESIDE_ACCECN);
+        OPTIONS_LEN_MAX.saturating_sub(self.len_but_sack() + sack_len(blocks))
+    }
+
+    /// The same where there is one that is to be chosen again.
+    pub(crate) fn accecn_room_anew(&self) -> usize {
+        Self { accecn: None, ..*self }.accecn_room()
+    }
+
     /// Octets on the wire, a multiple of 4, at most 40.
     pub(crate) fn len(&self) -> usize {
+        self.len_but_sack() + sack_len(self.sack_count())
+    }
+
+    fn len_but_sack(&self) -> usize {
         let timestamps = if self.timestamps.is_some() { TIMESTAMPS_LEN } else { 0 };
-        let others = timestamps + if self.user_timeout.is_some() { 4 } else { 0 };
-        match self.sack_count() {
-            0 => others,
-            count => others + 4 + 8 * count,
-        }
+        let user_timeout = if self.user_timeout.is_some() { 4 } else { 0 };
+        timestamps + user_timeout + self.accecn.map_or(0, |accecn| accecn.len())
     }
 
     /// Writes the options; gives their length, or `None` when `out` is too short. Blocks for
@@ -272,6 +304,10 @@ impl SegmentOptions {
             let [high, low] = field.get().to_be_bytes();
             put(out, at, &[kind::USER_TIMEOUT, 4, high, low])?;
             at += 4;
+        }
+        if let Some(accecn) = self.accecn {
+            accecn.emit(out, at)?;
+            at += accecn.len();
         }
         let count = self.sack_count();
         if count == 0 {
@@ -290,8 +326,14 @@ impl SegmentOptions {
 
     /// SACK blocks that will be written.
     fn sack_count(&self) -> usize {
-        self.sack.len().min(Self::sack_room(self.timestamps, self.user_timeout))
+        let room = OPTIONS_LEN_MAX.saturating_sub(self.len_but_sack() + SACK_HEADER_LEN);
+        self.sack.len().min(room / 8)
     }
+}
+
+/// Octets of so many SACK blocks with their padding.
+const fn sack_len(blocks: usize) -> usize {
+    if blocks == 0 { 0 } else { SACK_HEADER_LEN + 8 * blocks }
 }
 
 impl UserTimeout {
@@ -385,6 +427,7 @@ fn parse_one(option_kind: u8, body: &[u8]) -> Option<Parsed> {
         (kind::USER_TIMEOUT, 2) => {
             UserTimeout::from_wire(u16_at(body, 0)?).map_or(Parsed::Unknown, Parsed::UserTimeout)
         }
+        (ACCECN0 | ACCECN1, _) => Parsed::AccEcn(AccEcn::parse(option_kind, body)?),
         (
             kind::MSS | kind::WINDOW_SCALE | kind::SACK_PERMITTED | kind::TIMESTAMPS | kind::SACK,
             _,

@@ -1,7 +1,7 @@
 //! Routers mark instead of dropping, and senders heed the marks.
 
-use netstack::{EcnBackoff, EcnFeedback, EcnMode, Span};
-use netstack_simulator::{Bottleneck, Family, Impairments, NetworkConfig, Plan, for_seeds};
+use netstack::{EcnBackoff, EcnFeedback, EcnMode, EcnOption, Span};
+use netstack_simulator::{Bottleneck, Ending, Family, Impairments, NetworkConfig, Plan, for_seeds};
 
 use crate::transfer::assert_delivered;
 
@@ -65,6 +65,7 @@ pub(crate) fn marks_and_every_impairment_together_lose_no_byte() {
         for (host, impairments) in config.hosts.iter_mut().zip(&mut config.impairments) {
             host.tcp.ecn = random.pick(&[EcnMode::Off, EcnMode::Passive, EcnMode::On]);
             host.tcp.ecn_feedback = random.pick(&[EcnFeedback::Classic, EcnFeedback::Accurate]);
+            host.tcp.ecn_option = random.pick(&[EcnOption::Off, EcnOption::On]);
             impairments.marking = random.within(0..500);
         }
         let family = random.pick(&[Family::V4, Family::V6]);
@@ -92,5 +93,42 @@ pub(crate) fn who_is_not_asked_sends_nothing_that_can_be_marked() {
         network.connect(Family::V4, plans[0]);
         network.finish();
         assert_eq!([0, 1].map(|side| network.cables[side].counts().marked), [0, 0]);
+    });
+}
+
+#[test]
+pub(crate) fn bytes_are_told_by_the_field_that_they_came_with() {
+    for_seeds(0..20, |random| {
+        let plans = [300_000, 0].map(|bytes| Plan::sending(bytes).ending(Ending::Never));
+        let mut config = NetworkConfig::new(plans[1]);
+        config.hosts[0].tcp.ecn = EcnMode::On;
+        for host in &mut config.hosts {
+            host.tcp.ecn_feedback = EcnFeedback::Accurate;
+        }
+        config.impairments[0].marking = random.within(1..700);
+        // Where ACKs get lost, the last news may be among them.
+        let lossy = random.chance(500);
+        config.impairments[1].loss = if lossy { 200 } else { 0 };
+        let mut network = config.build(random);
+        network.connect(random.pick(&[Family::V4, Family::V6]), plans[0]);
+        network.run_for(Span::from_secs(60));
+        let [sent, received] = [0, 1].map(|side| {
+            let engine = &network.hosts[side].engine;
+            let id = engine.connections().next().expect("it stays");
+            engine.info(network.now, id).expect("it stays")
+        });
+        assert_eq!((received.bytes_received, sent.bytes_acked), (300_000, 300_000));
+        let (Some(counted), Some(told)) = (received.ecn_received, sent.ecn_told) else {
+            assert!(lossy, "feedback is accurate unless SYN-ACKs got lost");
+            return;
+        };
+        let marked = network.cables[0].counts().marked_bytes;
+        assert_eq!((u64::from(counted.ce), counted.ect1), (marked, 0));
+        assert!(u64::from(counted.ect0) + marked <= 300_000);
+        assert!(told.ce <= counted.ce && told.ect0 <= counted.ect0);
+        if !lossy {
+            assert_eq!(u64::from(counted.ect0) + marked, 300_000, "all of it was new data");
+            assert_eq!(told, counted);
+        }
     });
 }

@@ -35,6 +35,7 @@ const SUITE: &[fn()] = &[
     corners::a_syn_ack_of_another_connection_is_reset_and_the_open_goes_on,
     corners::with_nagle_the_short_end_waits_for_what_is_in_flight,
     ecn::a_queue_that_marks_is_filled_without_loss,
+    ecn::bytes_are_told_by_the_field_that_they_came_with,
     ecn::marks_and_every_impairment_together_lose_no_byte,
     ecn::who_is_not_asked_sends_nothing_that_can_be_marked,
     flood::a_flood_of_syns_holds_no_memory_and_lets_honest_clients_through,

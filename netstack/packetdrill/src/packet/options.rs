@@ -24,6 +24,13 @@ pub enum TcpOption {
         /// TSecr.
         echo: u32,
     },
+    /// AccECN: its kind, 172 or 174, and the counters that are there. RFC 9768 §3.2.3.
+    AccEcn {
+        /// Which of the two orders.
+        kind: u8,
+        /// The counters in that order, 24 bits each.
+        fields: Vec<u32>,
+    },
     /// Bytes as they are, kind and length included: what no other variant can say.
     Raw(Vec<u8>),
 }
@@ -54,6 +61,11 @@ pub fn encode_options(options: &[TcpOption]) -> Vec<u8> {
                 bytes.extend_from_slice(&[8, 10]);
                 bytes.extend_from_slice(&value.to_be_bytes());
                 bytes.extend_from_slice(&echo.to_be_bytes());
+            }
+            TcpOption::AccEcn { kind, fields } => {
+                bytes.push(*kind);
+                bytes.push(u8::try_from(2 + 3 * fields.len()).unwrap_or(u8::MAX));
+                fields.iter().for_each(|field| bytes.extend_from_slice(&field.to_be_bytes()[1..]));
             }
             TcpOption::Raw(raw) => bytes.extend_from_slice(raw),
         }
@@ -96,6 +108,12 @@ fn decode_one(option: &[u8]) -> TcpOption {
         [8, 10, ..] if option.len() == 10 => {
             TcpOption::Timestamps { value: word(2), echo: word(6) }
         }
+        [kind @ (172 | 174), 2 | 5 | 8 | 11, ref body @ ..]
+            if usize::from(option[1]) == option.len() =>
+        {
+            let field = |octets: &[u8]| u32::from_be_bytes([0, octets[0], octets[1], octets[2]]);
+            TcpOption::AccEcn { kind, fields: body.chunks(3).map(field).collect() }
+        }
         _ => TcpOption::Raw(option.to_vec()),
     }
 }
@@ -113,6 +131,13 @@ impl fmt::Display for TcpOption {
                 blocks.iter().try_for_each(|(left, right)| write!(f, " {left}:{right}"))
             }
             Self::Timestamps { value, echo } => write!(f, "TS val {value} ecr {echo}"),
+            Self::AccEcn { kind, fields } => {
+                f.write_str("ECN")?;
+                let names =
+                    if *kind == 174 { ["e1b", "ceb", "e0b"] } else { ["e0b", "ceb", "e1b"] };
+                let mut fields = names.iter().zip(fields);
+                fields.try_for_each(|(name, field)| write!(f, " {name} {field}"))
+            }
             Self::Raw(raw) => {
                 f.write_str("raw 0x")?;
                 raw.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

@@ -144,6 +144,19 @@ impl Words {
                 }
                 TcpOption::Timestamps { value, echo: self.number("timestamp")? }
             }
+            "ECN" => {
+                let kind =
+                    if self.peek() == Some(&Word::Name("e1b".to_owned())) { 174 } else { 172 };
+                let order = if kind == 174 { ["e1b", "ceb", "e0b"] } else { ["e0b", "ceb", "e1b"] };
+                let mut fields = Vec::new();
+                for name in order {
+                    if !self.take_name(name) {
+                        break;
+                    }
+                    fields.push(self.number("bytes")?);
+                }
+                TcpOption::AccEcn { kind, fields }
+            }
             "raw" => self.raw()?,
             _ => return Err(SyntaxError::new(line, format!("unknown TCP option '{name}'"))),
         })

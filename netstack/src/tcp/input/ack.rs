@@ -5,7 +5,7 @@ use crate::engine::drops::DropReason;
 use crate::engine::event::CloseReason;
 use crate::engine::payload::{Buffer, Frame};
 use crate::engine::reply::Reply;
-use crate::tcp::accecn::Carries;
+use crate::tcp::accecn::{AckNews, Carries};
 use crate::tcp::congestion::{AckEvent, CwndLimited, Delivered, Repair};
 use crate::tcp::connection::{Env, Step, Tcb};
 use crate::tcp::ecn::Mark;
@@ -58,7 +58,15 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         };
         let empty = segment.payload_len() == 0 && !has_sack;
         let carries = if empty { Carries::Nothing } else { Carries::Something };
-        self.ecn.on_first(segment.flags, carries);
+        let acked =
+            if ack.after(self.send.snd_una) { self.send.snd_una.distance_to(ack) } else { 0 };
+        let packets = acked.div_ceil(u32::from(self.mss));
+        // The flags of a SYN mean something else. RFC 9768 §3.2.2.
+        if segment.control != Control::Syn
+            && self.ecn.on_first(segment.flags, carries, packets) == Mark::Congestion
+        {
+            self.congestion.after_syn_loss();
+        }
         self.take_ack(env, segment, ack);
         Ok(())
     }
@@ -73,6 +81,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             return Err(DropReason::AckOutsideRange);
         }
         self.send.snd_una = self.send.iss + 1;
+        self.ecn.crossing_done();
         self.send.set_window(self.window_of(segment, ack));
         self.handshake_done(env);
         Ok(())
@@ -256,8 +265,17 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if news.ack.before(self.send.snd_una) {
             return Mark::None;
         }
-        let packets = news.delivered_bytes.div_ceil(u32::from(self.mss));
-        let marks = self.ecn.on_feedback(segment.flags, packets);
+        if segment.control == Control::Syn {
+            return Mark::None;
+        }
+        let accurate = AckNews {
+            ack: news.ack,
+            snd_nxt: self.send.snd_nxt,
+            bytes: news.delivered_bytes,
+            mss: u32::from(self.mss),
+            option: segment.options.accecn(),
+        };
+        let marks = self.ecn.on_feedback(segment.flags, &accurate);
         if marks == 0 {
             return Mark::None;
         }

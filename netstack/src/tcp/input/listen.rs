@@ -41,6 +41,17 @@ pub(crate) struct HalfOpen {
     pub(crate) retransmits: u8,
     /// Challenge ACKs since the last SYN-ACK.
     pub(crate) challenges: u8,
+    /// Whether the SYN-ACK that goes out is the first one.
+    pub(crate) answer: Answer,
+}
+
+/// Which SYN-ACK one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The first.
+    First,
+    /// One that is sent again, for time or for the SYN's sake.
+    Again,
 }
 
 /// What a segment means to a half-open connection.
@@ -104,13 +115,18 @@ impl HalfOpen {
                 .options
                 .timestamps
                 .map(|theirs| Timestamps { value: self.clock.at(now), echo: theirs.value }),
+            // It may be what gets SYN-ACKs lost. RFC 9768 §3.2.3.2.2.
+            accecn: match self.answer {
+                Answer::First => self.ecn.option(config.ecn_policy()),
+                Answer::Again => None,
+            },
         };
         Outgoing {
             route: self.route,
             ends: Ends::of(&self.tuple),
             seq: self.iss,
             ack: self.irs + 1,
-            flags: Flags::SYN | Flags::ACK | self.ecn.syn_ack_flags(),
+            flags: Flags::SYN | Flags::ACK | self.ecn.syn_ack_flags(self.retransmits),
             window: first.to_wire(WindowScale::ZERO),
             options: Options::Syn(options),
             ecn: Ecn::NotEct,
@@ -121,7 +137,7 @@ impl HalfOpen {
     pub(crate) fn challenge(&self, now: Instant, config: &TcpConfig, mtu: u16) -> Outgoing {
         let mut outgoing = self.syn_ack(now, config, mtu);
         outgoing.seq = self.iss + 1;
-        outgoing.flags = Flags::ACK;
+        outgoing.flags = Flags::ACK | self.ecn.ack_flags();
         // Without SYN the window is scaled, if both sides scale.
         let (scale, first) = window_to_offer(config.receive_window_bytes);
         if self.options.window_scale.is_some() {
@@ -163,7 +179,7 @@ impl HalfOpen {
         tcb.send.scale = self.options.window_scale.unwrap_or(WindowScale::ZERO);
         tcb.stats.unanswered = self.retransmits;
         tcb.opened_at = CoarseInstant::of(self.opened_at);
-        tcb.ecn = EcnState::passive(self.ecn);
+        tcb.ecn = EcnState::passive(self.ecn, env.config.ecn_policy(), self.retransmits);
         // The SYN-ACK's round trip is a sample if it was sent once.
         tcb.sent_at = self.opened_at;
         tcb.set_peer_mss(self.options.mss);

@@ -21,6 +21,9 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             // A zero window still takes ACKs and RSTs at its edge: RFC 9293 §3.10.7.4 asks for
             // their processing even when the text is refused.
             if !self.may_use_ack_of(segment) {
+                if segment.control == Control::Syn && self.is_syn_ack_again(segment) {
+                    self.ecn.on_syn_ack_again(segment.flags, segment.ecn);
+                }
                 self.answer_unacceptable(env, segment);
                 return Err(DropReason::OutsideWindow);
             }

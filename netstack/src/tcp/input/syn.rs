@@ -23,6 +23,16 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         Err(DropReason::SynInSynchronized)
     }
 
+    /// Whether this is the SYN-ACK that completed our open: it lies left of the window.
+    pub(super) fn is_syn_ack_again(&self, segment: &Segment) -> bool {
+        // The numbers wrap, and so may the count.
+        let received = u32::try_from(self.recv.bytes_received % (1 << 32)).unwrap_or_default();
+        matches!(self.state, State::Established(_))
+            && self.listener.is_none()
+            && segment.seq + 1 + received == self.recv.rcv_nxt()
+            && segment.ack == Some(self.send.iss + 1)
+    }
+
     /// Simultaneous open: the peer's SYN again, now with its ACK of ours. It lies left of the
     /// window, and yet it completes the handshake. RFC 9293 §3.5, figure 8.
     pub(super) fn is_crossing_syn_ack(&self, segment: &Segment) -> bool {

@@ -6,8 +6,9 @@ use crate::engine::drops::DropReason;
 use crate::engine::event::CloseReason;
 use crate::engine::payload::{Buffer, Frame};
 use crate::engine::reply::Reply;
+use crate::tcp::accecn::SynAck;
 use crate::tcp::connection::{Due, Env, Notes, Step, Tcb};
-use crate::tcp::ecn::{EcnState, EcnUse};
+use crate::tcp::ecn::{EcnState, EcnUse, Mark};
 use crate::tcp::segment::{Control, Options, Segment};
 use crate::tcp::send::WindowUpdate;
 use crate::tcp::seq::{WindowScale, WindowSize};
@@ -70,12 +71,20 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         match ack {
             AckOfSyn::Acceptable => {
                 let (policy, unanswered) = (env.config.ecn_policy(), self.stats.unanswered);
-                self.ecn = EcnState::active(policy, unanswered, segment.flags, segment.ecn);
+                let (flags, codepoint) = (segment.flags, segment.ecn);
+                let syn_ack = SynAck { flags, codepoint, option: segment.options.accecn() };
+                let mark;
+                (self.ecn, mark) = EcnState::active(policy, unanswered, &syn_ack);
                 self.send.snd_una = una;
                 self.handshake_done(env);
+                if mark == Mark::Congestion {
+                    self.congestion.after_syn_loss();
+                }
                 self.recv.ack.at_once();
             }
             AckOfSyn::Absent => {
+                let (policy, unanswered) = (env.config.ecn_policy(), self.stats.unanswered);
+                self.ecn = EcnState::crossed(policy, unanswered, segment.flags, segment.ecn);
                 self.signal(env, Signal::Syn);
                 self.due = Due::Syn;
             }

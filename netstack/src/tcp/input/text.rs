@@ -9,7 +9,7 @@ use crate::engine::reply::Reply;
 use crate::tcp::accecn::Urgency;
 use crate::tcp::ack::{Owed, Reported};
 use crate::tcp::connection::{Env, Notes, Owner, Step, Tcb, advertised_mss};
-use crate::tcp::ecn::{Data, EcnPacket, Mark};
+use crate::tcp::ecn::{EcnPacket, Mark};
 use crate::tcp::recv::{Arrived, Received};
 use crate::tcp::segment::Segment;
 use crate::tcp::state::Signal;
@@ -94,6 +94,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let left = segment.payload_seq();
         let right = left + u32::try_from(segment.payload_len()).unwrap_or(u32::MAX);
         let Some(block) = self.recv.duplicate_of(SackBlock { left, right }) else { return };
+        self.ecn.on_duplicate();
         if self.options.sack == SackPermitted::No {
             return;
         }
@@ -108,8 +109,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// Takes note of a router's mark, and of the peer's word that it has reduced its window: it may
     /// have become so small that it waits for this acknowledgment.
     pub(super) fn take_mark(&mut self, env: &mut Env<'_, F>, segment: &Segment) {
-        let data = if segment.payload_len() > 0 { Data::Some } else { Data::None };
-        let packet = EcnPacket { flags: segment.flags, codepoint: segment.ecn, data };
+        let len = u32::try_from(segment.payload_len()).unwrap_or(u32::MAX);
+        let packet = EcnPacket { flags: segment.flags, codepoint: segment.ecn, len };
         let (mark, urgency) = self.ecn.on_packet(packet);
         env.counters.ecn_marks_received += u64::from(mark == Mark::Congestion);
         match urgency {
@@ -128,7 +129,11 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     fn report_ranges(&mut self, env: &mut Env<'_, F>) {
         let newest = self.recv.newest_range();
         let touched = newest.map(|left| self.recv.on_touched(left));
-        if touched < Some(SACK_BLOCKS_BESIDE_TIMESTAMPS) {
+        let told = match self.ecn.byte_counts() {
+            Some(_) => SACK_BLOCKS_BESIDE_ACCECN,
+            None => SACK_BLOCKS_BESIDE_TIMESTAMPS,
+        };
+        if touched < Some(told) {
             return;
         }
         self.reply_ack(env);
@@ -145,3 +150,5 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
 
 /// SACK blocks that fit into every ACK.
 const SACK_BLOCKS_BESIDE_TIMESTAMPS: u8 = 3;
+/// The same where AccECN options may go out.
+const SACK_BLOCKS_BESIDE_ACCECN: u8 = 2;

@@ -2,6 +2,7 @@
 
 use crate::engine::event::Transmitted;
 use crate::engine::payload::{Buffer, Frame};
+use crate::tcp::accecn::Carrier;
 use crate::tcp::ack::Owed;
 use crate::tcp::connection::{Env, Notes, Tcb, advertised_mss, window_to_offer};
 use crate::tcp::ecn;
@@ -29,13 +30,14 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 let ecn = ecn::syn_flags(env.config.ecn_policy(), self.stats.unanswered);
                 (Flags::SYN | ecn, SeqNum::ZERO)
             }
-            _ => (Flags::SYN | Flags::ACK, self.recv.rcv_nxt()),
+            _ => (Flags::SYN | Flags::ACK | self.ecn.syn_ack_flags(), self.recv.rcv_nxt()),
         };
         let options = SynOptions {
             mss: Some(advertised_mss(self.ends.ip_version(), self.path_mtu)),
             window_scale: Some(scale),
             sack_permitted: self.options.sack,
             timestamps: self.timestamps(env.now),
+            accecn: None,
         };
         let outgoing = Outgoing {
             route,
@@ -71,6 +73,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if transmit_alone(&outgoing, link) == 0 {
             return Transmitted::LinkFull;
         }
+        self.ecn.option_sent(Carrier::Ack, outgoing.options.accecn());
         env.counters.acks_sent += 1;
         env.counters.segments_sent += 1;
         env.counters.trains_sent += 1;
@@ -82,6 +85,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     pub(crate) fn last_ack(&mut self, env: &Env<'_, F>) -> Option<Outgoing> {
         let route = self.route.filter(|_| self.recv.ack.owed() == Owed::Now)?;
         let outgoing = self.outgoing(env, route, self.send.snd_nxt);
+        self.ecn.option_sent(Carrier::Ack, outgoing.options.accecn());
         self.ack_went_out();
         Some(outgoing)
     }
@@ -100,7 +104,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         };
         let route = self.route.filter(|_| known)?;
         let mut outgoing = self.outgoing(env, route, self.send.snd_nxt);
-        outgoing.flags = Flags::RST | Flags::ACK;
+        outgoing.flags = Flags::RST | Flags::ACK | self.ecn.reset_flags();
         outgoing.window = 0;
         Some(outgoing)
     }
@@ -113,6 +117,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             SackPermitted::Yes => SegmentOptions::sack_room(timestamps, user_timeout),
             SackPermitted::No => 0,
         });
+        let mut options = SegmentOptions { timestamps, sack, user_timeout, accecn: None };
+        options.accecn = self.ecn.option(Carrier::Ack, options.accecn_room());
         Outgoing {
             route,
             ends: self.ends,
@@ -120,7 +126,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             ack: self.recv.rcv_nxt(),
             flags: Flags::ACK | self.ecn.ack_flags(),
             window: self.recv.advertise(self.rcv_mss),
-            options: Options::Other(SegmentOptions { timestamps, sack, user_timeout }),
+            options: Options::Other(options),
             ecn: Ecn::NotEct,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Pass, Plan, Taken};
 use crate::engine::payload::{Buffer, Frame};
+use crate::tcp::accecn::Carrier;
 use crate::tcp::connection::{Due, Env, Tcb};
 use crate::tcp::delivery_rate::Transmission;
 use crate::tcp::header::{Outgoing, Route};
@@ -25,7 +26,15 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         plan: Plan,
     ) -> Taken {
         let mut outgoing = self.outgoing(env, route, plan.range.start);
-        let Options::Other(options) = outgoing.options else { return Taken::Some(0) };
+        let Options::Other(mut options) = outgoing.options else { return Taken::Some(0) };
+        // Only new data carries an AccECN option: one may be what got the segment lost, RFC 9768
+        // §3.2.3.2.2, and a probe of the path has no room for it.
+        let carrier = Carrier::Data(plan.range.end);
+        options.accecn = match plan.pass {
+            Pass::First => self.ecn.option(carrier, options.accecn_room_anew()),
+            Pass::Again | Pass::Probe | Pass::PathProbe => None,
+        };
+        outgoing.options = Options::Other(options);
         let mss = match plan.pass {
             Pass::PathProbe => plan.range.len() as usize,
             Pass::First | Pass::Again | Pass::Probe => self.mss_beside(&options),
@@ -45,10 +54,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let whole = plan.range.end == data_end + 1 || plan.range.end == data_end;
         let fin = whole && plan.range.end.after(self.queue.end());
         let push = data_end == self.queue.end() && payload_len > 0;
-        let mut last = Flags::NONE;
-        if fin {
-            last |= Flags::FIN;
-        }
+        let mut last = if fin { Flags::FIN } else { Flags::NONE };
         if push {
             last |= Flags::PSH;
         }
@@ -75,12 +81,13 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         if outgoing.ecn != Ecn::NotEct {
             self.ecn.data_sent();
         }
+        self.ecn.option_sent(Carrier::Data(range.end), options.accecn);
         self.sent(env, Plan { range, pass: plan.pass });
         Taken::Some(octets)
     }
 
     /// New data may be marked by routers, and the first of it after a reduction says that there was
-    /// one, in a segment of its own. What is sent again and window probes may not: whether they
+    /// one, in a segment of its own; so does an AccECN option, which is news once. What is sent again and window probes may not: whether they
     /// arrived as sent is not checked. RFC 3168 §6.1.2, §6.1.5, §6.1.6.
     fn mark_capable(&self, plan: Plan, mss: usize, outgoing: &mut Outgoing) -> Plan {
         let Plan { range, pass } = plan;
@@ -93,7 +100,8 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let flags = self.ecn.data_flags();
         outgoing.flags |= flags;
         let mss = u32::try_from(mss).unwrap_or(u32::MAX);
-        if flags == Flags::NONE || range.len() <= mss {
+        let goes_alone = flags != Flags::NONE || outgoing.options.accecn().is_some();
+        if !goes_alone || range.len() <= mss {
             return plan;
         }
         Plan { range: SeqRange { start: range.start, end: range.start + mss }, pass }

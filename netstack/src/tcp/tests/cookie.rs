@@ -16,7 +16,7 @@ const TUPLE: FourTuple = FourTuple { local: SERVER, remote: PEER };
 /// Options that a cookie can keep but for the segment size.
 fn options(mss: Option<u16>, scale: Option<u8>, sack_permitted: SackPermitted) -> SynOptions {
     let window_scale = scale.and_then(WindowScale::new);
-    SynOptions { mss, window_scale, sack_permitted, timestamps: None }
+    SynOptions { mss, window_scale, sack_permitted, timestamps: None, accecn: None }
 }
 
 #[test]

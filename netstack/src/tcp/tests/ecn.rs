@@ -223,6 +223,16 @@ fn marks_of_what_is_no_data_in_the_window_count_for_nothing() {
 }
 
 #[test]
+fn a_mark_on_a_window_probe_is_echoed() {
+    let (mut host, mut peer, _) = connected(|config| config.tcp.receive_window_bytes = 10);
+    peer.send(&mut host, b"0123456789");
+    assert_eq!(host.segments().pop().expect("an ACK").0.window, 0);
+    peer.ecn = Ecn::Ce;
+    host.receive(peer.frame(b"x"));
+    assert_eq!(host.segments().pop().expect("an ACK").0.flags, Flags::ACK | Flags::ECE);
+}
+
+#[test]
 fn marks_without_an_agreement_count_for_nothing() {
     let mut host = Host::new();
     let mut peer = Peer::new();

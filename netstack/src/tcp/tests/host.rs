@@ -269,6 +269,7 @@ impl Peer {
                 window_scale: Some(WindowScale::ZERO),
                 sack_permitted: SackPermitted::Yes,
                 timestamps: None,
+                accecn: None,
             },
             ecn: Ecn::NotEct,
         }

@@ -27,8 +27,10 @@ mod reset;
 mod state;
 
 mod accecn;
+mod accecn_option;
 mod dsack;
 mod ecn;
+mod extensions;
 mod fast_retransmit;
 mod lanes;
 mod prediction;

@@ -36,6 +36,7 @@ fn a_syn_has_linux_order() {
         window_scale: WindowScale::new(7),
         sack_permitted: SackPermitted::Yes,
         timestamps: Some(TIMESTAMPS),
+        accecn: None,
     };
     let wire = [2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 7];
     assert_eq!(emitted(&options), wire);
@@ -45,7 +46,8 @@ fn a_syn_has_linux_order() {
 fn a_data_segment_has_linux_order() {
     let mut sack = SackBlocks::EMPTY;
     sack.push(SackBlock { left: SeqNum::from_wire(1), right: SeqNum::from_wire(2) });
-    let options = SegmentOptions { timestamps: Some(TIMESTAMPS), sack, user_timeout: None };
+    let options =
+        SegmentOptions { timestamps: Some(TIMESTAMPS), sack, user_timeout: None, accecn: None };
     let wire = [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1, 5, 10, 0, 0, 0, 1, 0, 0, 0, 2];
     assert_eq!(emitted_other(&options), wire);
 }
@@ -66,7 +68,8 @@ fn a_fourth_block_gives_way_to_timestamps() {
     assert_eq!(sack.len(), 4);
     let without = SegmentOptions { sack, ..SegmentOptions::default() };
     assert_eq!(without.len(), 36);
-    let with = SegmentOptions { timestamps: Some(TIMESTAMPS), sack, user_timeout: None };
+    let with =
+        SegmentOptions { timestamps: Some(TIMESTAMPS), sack, user_timeout: None, accecn: None };
     assert_eq!(with.len(), 40);
     let parsed = SegmentOptions::parse(&emitted_other(&with)).expect("our own options parse");
     assert_eq!(parsed.sack.as_slice(), &sack.as_slice()[..3]);
@@ -155,7 +158,7 @@ fn user_timeouts_survive_the_wire() {
     let block = SackBlock { left: SeqNum::from_wire(1), right: SeqNum::from_wire(2) };
     (0..4).for_each(|_| sack.push(block));
     let user_timeout = UserTimeout::of(Span::from_secs(1));
-    let options = SegmentOptions { timestamps: Some(TIMESTAMPS), sack, user_timeout };
+    let options = SegmentOptions { timestamps: Some(TIMESTAMPS), sack, user_timeout, accecn: None };
     let wire = emitted_other(&options);
     assert!(wire.len() <= 40, "{}", wire.len());
     assert_eq!(SegmentOptions::parse(&wire).map(|options| options.sack.len()), Ok(2));
@@ -180,6 +183,7 @@ proptest! {
             window_scale: scale.and_then(WindowScale::new),
             sack_permitted: if sack { SackPermitted::Yes } else { SackPermitted::No },
             timestamps: timestamps.map(|(value, echo)| Timestamps { value, echo }),
+            accecn: None,
         };
         let wire = emitted(&options);
         prop_assert_eq!(wire.len() % 4, 0);
@@ -196,7 +200,7 @@ proptest! {
             sack.push(SackBlock { left: SeqNum::from_wire(left), right: SeqNum::from_wire(right) });
         }
         let timestamps = timestamps.map(|(value, echo)| Timestamps { value, echo });
-        let options = SegmentOptions { timestamps, sack, user_timeout: None };
+        let options = SegmentOptions { timestamps, sack, user_timeout: None, accecn: None };
         let wire = emitted_other(&options);
         prop_assert_eq!(wire.len() % 4, 0);
         prop_assert_eq!(SegmentOptions::parse(&wire), Ok(options));

@@ -50,6 +50,7 @@ pub use engine::wheel::{TimerId, Wheel};
 pub use tcp::accecn::EcnOption;
 pub use tcp::congestion::CongestionAlgorithm;
 pub use tcp::ecn::{EcnBackoff, EcnFeedback, EcnMode};
+pub use tcp::header::IpFields;
 pub use tcp::pmtud::MtuProbing;
 pub use tcp::state::TcpState;
 pub use tcp::train::{Lane, Link, Train};

@@ -9,6 +9,7 @@ use crate::tcp::accecn::EcnOption;
 use crate::tcp::congestion::CongestionAlgorithm;
 use crate::tcp::ecn::{EcnBackoff, EcnFeedback, EcnMode, EcnPolicy};
 use crate::tcp::ends::is_mapped;
+use crate::tcp::header::IpFields;
 use crate::tcp::pmtud::MtuProbing;
 use crate::tcp::rtt::RtoBounds;
 use crate::tcp::user_timeout::UserTimeoutOption;
@@ -123,6 +124,8 @@ pub struct TcpConfig {
     pub ecn_option: EcnOption,
     /// How far the congestion window shrinks for a mark.
     pub ecn_backoff: EcnBackoff,
+    /// Class and hop limit of what is sent. RFC 9293 §3.9.1.
+    pub ip: IpFields,
 }
 
 /// When a SYN is answered with a cookie, for which nothing is kept. RFC 4987 §3.6.
@@ -206,6 +209,7 @@ impl Default for TcpConfig {
             ecn_feedback: EcnFeedback::Classic,
             ecn_option: EcnOption::On,
             ecn_backoff: EcnBackoff::AsLoss,
+            ip: IpFields::DEFAULT,
         }
     }
 }

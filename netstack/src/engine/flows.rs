@@ -185,7 +185,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
 
     pub(super) fn send_syn_ack(&mut self, now: Instant, half_open: &HalfOpen) {
         let mtu = self.config.interface.mtu_bytes;
-        let syn_ack = half_open.syn_ack(now, &self.config.tcp, mtu);
+        let mut syn_ack = half_open.syn_ack(now, &self.config.tcp, mtu);
+        syn_ack.ip = self.ip_fields_of(half_open.listener);
         self.replies.push(Reply::Segment(syn_ack), &mut self.counters);
     }
 
@@ -233,7 +234,8 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
                 self.half_open.update(number, &half_open);
                 self.counters.challenge_acks_sent += 1;
                 let mtu = self.config.interface.mtu_bytes;
-                let ack = half_open.challenge(now, &self.config.tcp, mtu);
+                let mut ack = half_open.challenge(now, &self.config.tcp, mtu);
+                ack.ip = self.ip_fields_of(half_open.listener);
                 self.replies.push(Reply::Segment(ack), &mut self.counters);
             }
             HalfOpenStep::Drop(reason) => self.counters.count_drop(reason),
@@ -257,8 +259,10 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
         }
         let congestion = listener.and_then(Listener::congestion);
         let user_timeout = listener.and_then(Listener::user_timeout);
+        let ip = self.ip_fields_of(half_open.listener);
         let env = env_of!(self, now);
         let mut tcb = half_open.open(&env, self.config.interface.mtu_bytes);
+        tcb.ip = ip;
         if let Some(algorithm) = congestion {
             tcb.congestion.set_algorithm(algorithm);
         }
@@ -381,7 +385,7 @@ impl<F: Frame, B: Buffer> Engine<F, B> {
 
     /// Counts a segment that nobody wants and answers it with RST unless it is one.
     pub(super) fn refuse(&mut self, segment: &Segment, route: Route, reason: DropReason) {
-        match reset_for(segment, route) {
+        match reset_for(segment, route, self.config.tcp.ip) {
             Some(reset) => {
                 self.counters.count_drop(reason);
                 self.counters.resets_sent += 1;

@@ -9,6 +9,7 @@ use super::drops::DropReason;
 use super::event::{ListenError, ListenerId};
 use super::info::StateCounts;
 use crate::tcp::congestion::CongestionAlgorithm;
+use crate::tcp::header::IpFields;
 use crate::tcp::state::TcpState;
 use crate::time::Span;
 
@@ -22,6 +23,8 @@ pub(crate) struct Listener {
     congestion: Option<CongestionAlgorithm>,
     /// How long the peers of its connections may owe an answer, if not as of all others.
     user_timeout: Option<Span>,
+    /// Class and hop limit of what its connections send, if not as of all others.
+    ip: Option<IpFields>,
     pub(crate) counts: StateCounts,
 }
 
@@ -67,8 +70,8 @@ impl Listeners {
         let index = u32::try_from(self.all.len()).map_err(|_| ListenError::AddressInUse)?;
         let mut counts = StateCounts::default();
         counts.enter(TcpState::Listen);
-        let (congestion, user_timeout) = (None, None);
-        self.all.push(Listener { listen, open: Open::Yes, congestion, user_timeout, counts });
+        let (congestion, user_timeout, ip, open) = (None, None, None, Open::Yes);
+        self.all.push(Listener { listen, open, congestion, user_timeout, ip, counts });
         self.by_address.insert(address, ListenerId::of_index(index));
         Ok(ListenerId::of_index(index))
     }
@@ -138,6 +141,16 @@ impl Listener {
     /// Chooses that for the connections from here on.
     pub(super) const fn set_user_timeout(&mut self, timeout: Span) {
         self.user_timeout = Some(timeout);
+    }
+
+    /// Class and hop limit of what its connections send; `None` is as configured.
+    pub(super) const fn ip(&self) -> Option<IpFields> {
+        self.ip
+    }
+
+    /// Chooses that for the connections from here on.
+    pub(super) const fn set_ip(&mut self, ip: IpFields) {
+        self.ip = Some(ip);
     }
 
     /// Whether it has no more half-open connections and no more others than it may have.

@@ -27,6 +27,7 @@ mod flows;
 mod half_open;
 pub(crate) mod info;
 mod interned;
+mod ip_fields;
 mod keepalive;
 mod listener;
 mod local;

@@ -9,7 +9,7 @@ use super::half_open::address;
 use super::slab::Slab;
 use crate::tcp::connection::Tcb;
 use crate::tcp::ends::{Ends, octets};
-use crate::tcp::header::{Outgoing, Route};
+use crate::tcp::header::{IpFields, Outgoing, Route};
 use crate::tcp::input::sequence::is_before;
 use crate::tcp::isn::TimestampClock;
 use crate::tcp::segment::{Control, FourTuple, Options, Segment};
@@ -220,6 +220,7 @@ impl TimeWaitRecord {
             window: 0,
             options: Options::Other(SegmentOptions { timestamps, ..SegmentOptions::default() }),
             ecn: Ecn::NotEct,
+            ip: IpFields::DEFAULT,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::cold::Cold;
 use super::congestion::Congestion;
 use super::ecn::EcnState;
 use super::ends::Ends;
-use super::header::Route;
+use super::header::{IpFields, Route};
 use super::isn::TimestampClock;
 use super::outbound::Outbound;
 use super::pmtud::Pmtud;
@@ -86,6 +86,8 @@ pub(crate) struct Tcb<F, B> {
     pub(crate) peer_mss: u16,
     /// How data last left: what is not acknowledged yet must not be overtaken.
     pub(crate) lane: Lane,
+    /// What the owner chose of the IP header.
+    pub(crate) ip: IpFields,
     pub(crate) congestion: Congestion,
     pub(crate) rtt: RttEstimator,
     /// Who accepted it; `None` of an active open.
@@ -243,6 +245,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             ends: Ends::of(&tuple),
             route,
             lane: Lane::default(),
+            ip: config.ip,
             path_mtu,
             pmtud: None,
             peer_mss: DEFAULT_MSS,

@@ -20,6 +20,38 @@ pub(crate) struct Route {
     pub(crate) vlan: Option<VlanTag>,
 }
 
+/// What an owner chooses of the IP header of what a connection sends. RFC 9293 §3.9.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IpFields {
+    /// The Differentiated Services codepoint: 6 bits. RFC 2474.
+    dscp: u8,
+    /// Hops that a packet may take: at least one.
+    hop_limit: u8,
+}
+
+impl IpFields {
+    /// The default class, and 64 hops. RFC 1700.
+    pub const DEFAULT: Self = Self { dscp: 0, hop_limit: HOPS };
+
+    /// The same with another codepoint: 0 to 63, else `None`.
+    #[must_use]
+    pub const fn with_dscp(self, dscp: u8) -> Option<Self> {
+        if dscp < 64 { Some(Self { dscp, ..self }) } else { None }
+    }
+
+    /// The same with another number of hops; `None` of none.
+    #[must_use]
+    pub const fn with_hop_limit(self, hop_limit: u8) -> Option<Self> {
+        if hop_limit > 0 { Some(Self { hop_limit, ..self }) } else { None }
+    }
+}
+
+impl Default for IpFields {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// A segment to be sent, without its payload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outgoing {
@@ -39,6 +71,8 @@ pub(crate) struct Outgoing {
     pub(crate) options: Options,
     /// The ECN field of the packet.
     pub(crate) ecn: Ecn,
+    /// What the owner chose beside it.
+    pub(crate) ip: IpFields,
 }
 
 /// Room for the longest headers: Ethernet with a VLAN tag, IPv6, TCP with all options.
@@ -47,7 +81,7 @@ pub(crate) type HeaderBuffer = [u8; HEADER_BYTES_MAX];
 impl Outgoing {
     /// Writes the headers, lengths and checksums left to the train; `None` if `out` were too short.
     pub(crate) fn write(&self, out: &mut HeaderBuffer) -> Option<(usize, Layers)> {
-        let Self { route, ends, seq, ack, flags, window, options, ecn } = *self;
+        let Self { route, ends, seq, ack, flags, window, options, ecn, ip } = *self;
         let ether_type = match ends.ip_version() {
             IpVersion::V4 => EtherType::Ipv4,
             IpVersion::V6 => EtherType::Ipv6,
@@ -59,7 +93,7 @@ impl Outgoing {
             ether_type,
         }
         .emit(out)?;
-        let l3_len = emit_ip(&ends, ecn, out.get_mut(l2_len..)?)?;
+        let l3_len = emit_ip(&ends, ip, ecn, out.get_mut(l2_len..)?)?;
         let tcp = out.get_mut(l2_len + l3_len..)?;
         let header = TcpHeader {
             source_port: ends.local_port(),
@@ -80,14 +114,15 @@ impl Outgoing {
 }
 
 /// Writes an IP header for TCP, its length left to the train.
-fn emit_ip(ends: &Ends, ecn: Ecn, out: &mut [u8]) -> Option<usize> {
+fn emit_ip(ends: &Ends, ip: IpFields, ecn: Ecn, out: &mut [u8]) -> Option<usize> {
+    let IpFields { dscp, hop_limit } = ip;
     match ends.ips() {
         Ips::V4 { local: source, remote: destination } => Ipv4 {
             source,
             destination,
             protocol: protocol::TCP,
-            ttl: HOPS,
-            dscp: 0,
+            ttl: hop_limit,
+            dscp,
             ecn,
             identification: 0,
             payload_len: 0,
@@ -97,8 +132,8 @@ fn emit_ip(ends: &Ends, ecn: Ecn, out: &mut [u8]) -> Option<usize> {
             source,
             destination,
             protocol: protocol::TCP,
-            hop_limit: HOPS,
-            dscp: 0,
+            hop_limit,
+            dscp,
             ecn,
             flow_label: 0,
             payload_len: 0,

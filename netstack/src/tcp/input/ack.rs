@@ -74,7 +74,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
     /// SYN-RECEIVED: the handshake's last ACK, or a RST for a wrong one.
     fn ack_of_syn(&mut self, env: &mut Env<'_, F>, segment: &Segment, ack: SeqNum) -> Step {
         if !ack.after(self.send.snd_una) || ack.after(self.send.snd_nxt) {
-            if let Some(reset) = self.route.and_then(|route| reset_for(segment, route)) {
+            if let Some(reset) = self.route.and_then(|route| reset_for(segment, route, self.ip)) {
                 env.counters.resets_sent += 1;
                 env.replies.push(Reply::Segment(reset), env.counters);
             }

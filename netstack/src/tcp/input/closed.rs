@@ -1,7 +1,7 @@
 //! No connection: everything but a RST is answered with RST. RFC 9293 §3.10.7.1.
 
 use crate::tcp::ends::Ends;
-use crate::tcp::header::{Outgoing, Route};
+use crate::tcp::header::{IpFields, Outgoing, Route};
 use crate::tcp::segment::{Control, Options, Segment};
 use crate::tcp::seq::SeqNum;
 use crate::wire::ipv4::Ecn;
@@ -9,7 +9,7 @@ use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::SegmentOptions;
 
 /// The RST that answers `segment`; `None` if it is one itself.
-pub(crate) fn reset_for(segment: &Segment, route: Route) -> Option<Outgoing> {
+pub(crate) fn reset_for(segment: &Segment, route: Route, ip: IpFields) -> Option<Outgoing> {
     match segment.control {
         Control::Rst => return None,
         Control::None | Control::Syn | Control::Fin => {}
@@ -20,5 +20,5 @@ pub(crate) fn reset_for(segment: &Segment, route: Route) -> Option<Outgoing> {
     };
     let options = Options::Other(SegmentOptions::default());
     let (ends, ecn) = (Ends::of(&segment.tuple), Ecn::NotEct);
-    Some(Outgoing { route, ends, seq, ack, flags, window: 0, options, ecn })
+    Some(Outgoing { route, ends, seq, ack, flags, window: 0, options, ecn, ip })
 }

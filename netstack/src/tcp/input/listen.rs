@@ -130,6 +130,7 @@ impl HalfOpen {
             window: first.to_wire(WindowScale::ZERO),
             options: Options::Syn(options),
             ecn: Ecn::NotEct,
+            ip: config.ip,
         }
     }
 

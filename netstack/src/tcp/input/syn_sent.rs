@@ -32,7 +32,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
                 AckOfSyn::Acceptable
             }
             Some(_) => {
-                let reset = self.route.and_then(|route| reset_for(&segment, route));
+                let reset = self.route.and_then(|route| reset_for(&segment, route, self.ip));
                 if let Some(reset) = reset {
                     env.counters.resets_sent += 1;
                     env.replies.push(Reply::Segment(reset), env.counters);

@@ -30,7 +30,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
         let end = segment.payload_seq() + u32::try_from(segment.payload_len()).unwrap_or(u32::MAX);
         if self.owner == Owner::LetGo && end.after(self.recv.rcv_nxt()) {
             // Nobody will read it, and the peer must know. RFC 9293 §3.10.7.4, RFC 1122 §4.2.2.13.
-            if let Some(reset) = self.route.and_then(|route| reset_for(&segment, route)) {
+            if let Some(reset) = self.route.and_then(|route| reset_for(&segment, route, self.ip)) {
                 env.counters.resets_sent += 1;
                 env.replies.push(Reply::Segment(reset), env.counters);
             }

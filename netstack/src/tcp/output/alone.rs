@@ -48,6 +48,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             window: first.to_wire(WindowScale::ZERO),
             options: Options::Syn(options),
             ecn: Ecn::NotEct,
+            ip: self.ip,
         };
         if transmit_alone(&outgoing, link) == 0 {
             return Transmitted::LinkFull;
@@ -128,6 +129,7 @@ impl<F: Frame, B: Buffer> Tcb<F, B> {
             window: self.recv.advertise(self.rcv_mss),
             options: Options::Other(options),
             ecn: Ecn::NotEct,
+            ip: self.ip,
         }
     }
 

@@ -5,7 +5,7 @@ use std::vec;
 use std::vec::Vec;
 
 use crate::tcp::ends::Ends;
-use crate::tcp::header::{Outgoing, Route};
+use crate::tcp::header::{IpFields, Outgoing, Route};
 use crate::tcp::segment::{FourTuple, Options, Segment};
 use crate::tcp::seq::{SeqNum, WindowScale};
 use crate::tcp::train::{Train, TrainParts};
@@ -292,6 +292,7 @@ impl Peer {
             window: self.window,
             options,
             ecn: self.ecn,
+            ip: IpFields::DEFAULT,
         };
         let mut header = [0; _];
         let (len, layers) = outgoing.write(&mut header).expect("one family");

@@ -10,6 +10,7 @@ mod cubic;
 mod delivery_rate;
 mod hystart;
 mod invariants;
+mod ip_fields;
 mod isn;
 mod pacing;
 mod panics;

@@ -39,7 +39,7 @@ pub(crate) struct Scenario {
     pub(crate) target: String,
     /// The address that its connections went to.
     pub(crate) address: String,
-    /// `kernel` or `stack`.
+    /// `kernel` or `xdp`.
     pub(crate) transport: String,
     /// Connections at once, of all workers.
     pub(crate) connections: u32,

@@ -6,7 +6,5 @@ use kernel_version::KernelVersion;
 pub(crate) const NETDEV_FEATURES: KernelVersion = KernelVersion::new(6, 3);
 /// Packets of several buffers (XDP_USE_SG).
 pub(crate) const MULTI_BUFFER: KernelVersion = KernelVersion::new(6, 6);
-/// Checksum and timestamp requests in front of a transmitted frame.
-pub(crate) const TX_METADATA: KernelVersion = KernelVersion::new(6, 8);
 /// XDP_MAX_TX_SKB_BUDGET.
 pub(crate) const TX_BUDGET: KernelVersion = KernelVersion::new(6, 17);

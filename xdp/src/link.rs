@@ -77,6 +77,21 @@ impl XdpFeatures {
     }
 }
 
+/// The names of all interfaces, in alphabetical order.
+///
+/// # Errors
+/// The kernel refuses to tell.
+pub fn names() -> io::Result<Vec<String>> {
+    // The namespace of the thread that reads, which /sys does not show.
+    let text = std::fs::read_to_string("/proc/thread-self/net/dev")?;
+    // A name may have a colon (`eth0:1`); numbers have none.
+    let lines =
+        text.lines().filter_map(|line| line.rsplit_once(": ").or_else(|| line.rsplit_once(':')));
+    let mut names: Vec<_> = lines.map(|(name, _)| name.trim().to_owned()).collect();
+    names.sort();
+    Ok(names)
+}
+
 impl LinkFacts {
     /// Asks the kernel about the interface `name`.
     ///

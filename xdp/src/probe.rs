@@ -3,7 +3,7 @@
 use kernel_version::KernelVersion;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use crate::kernel::{MULTI_BUFFER, NETDEV_FEATURES, TX_BUDGET, TX_METADATA};
+use crate::kernel::{MULTI_BUFFER, NETDEV_FEATURES, TX_BUDGET};
 
 /// Whether a feature can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +81,6 @@ pub fn probe() -> Vec<Feature> {
             "multi-buffer AF_XDP packets",
             MULTI_BUFFER,
             "a frame must fit one chunk of 4 KiB: an MTU above 3822 is refused",
-        ),
-        by_version(
-            "AF_XDP TX metadata",
-            TX_METADATA,
-            "checksums of what leaves by the TX ring are computed in software",
         ),
         by_version(
             "AF_XDP TX budget",

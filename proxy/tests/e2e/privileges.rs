@@ -1,6 +1,7 @@
 //! What weir needs of the machine: given up after the start, and named when it is missing.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::ExitStatus;
 
 use crate::edge::{EDGE_DEVICE, Edge, Plan, Site, nginx};
@@ -114,7 +115,10 @@ fn doctor_names_what_there_is_and_what_is_done_without() {
     let site = Site::make(&Plan::default());
     let (status, said) = site.try_weir(&[], &["doctor"]);
     assert_eq!(status.code(), Some(0), "{said}");
-    assert_names(&said, &["CAP_NET_ADMIN", "kernel", EDGE_DEVICE, "weir can run here"]);
+    assert_names(
+        &said,
+        &["CAP_NET_ADMIN", "kernel", EDGE_DEVICE, "driver veth", "weir can run here"],
+    );
 
     let (status, said) = site.try_weir(&["setpriv", "--bounding-set", "-all"], &["doctor"]);
     assert_eq!(status.code(), Some(1), "{said}");
@@ -124,6 +128,23 @@ fn doctor_names_what_there_is_and_what_is_done_without() {
     let (status, said) = site.try_weir(&without.as_words(), &["doctor"]);
     assert_eq!(status.code(), Some(1), "{said}");
     assert_names(&said, &["MISSING", "io_uring"]);
+}
+
+#[test]
+fn doctor_s_advice_on_capabilities_helps() {
+    let site = Site::make(&Plan::default());
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    let (status, said) = site.try_weir(&nobody, &["doctor"]);
+    assert_eq!(status.code(), Some(1), "{said}");
+    let (_, advice) = said.split_once("setcap ").expect("how to give capabilities");
+    let flags = advice.split_whitespace().next().expect("what to give");
+    let weir = site.path("weir");
+    fs::copy(env!("CARGO_BIN_EXE_weir"), &weir).expect("a copy of weir");
+    let path = weir.display().to_string();
+    site.host.run("setcap", &[flags, &path]).expect("setcap takes the advice");
+    fs::set_permissions(site.path(""), Permissions::from_mode(0o755)).expect("nobody may look");
+    let said = site.host.run(nobody[0], &[&nobody[1..], &[&path, "doctor"]].concat());
+    assert_names(&said.expect("nothing is missing"), &["weir can run here"]);
 }
 
 /// What weir says when it can't start under `wrapper`.

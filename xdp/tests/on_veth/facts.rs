@@ -36,6 +36,13 @@ fn loopback_has_no_ethernet_address_and_no_driver() {
 }
 
 #[test]
+fn interfaces_are_those_of_the_namespace() {
+    let link = Link::new();
+    let names = link.on_edge(xdp::link::names).expect("names");
+    assert_eq!(names, [DEVICE, "lo"]);
+}
+
+#[test]
 fn what_is_not_there_is_not_found() {
     for name in ["weir-none0", "", "a/b", "a name that is too long"] {
         let error = LinkFacts::of(name).expect_err("no interface");

@@ -49,6 +49,10 @@ fn version(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
+/// How to get every capability that weir starts with.
+const GIVE: &str = "run as root, by weir.service, or after: setcap \
+                    cap_net_admin,cap_net_raw,cap_bpf,cap_ipc_lock+ep PATH-OF-WEIR";
+
 fn held(capability: Capability, purpose: &str) -> Finding {
     let has = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
     // CAP_SYS_ADMIN includes CAP_BPF.
@@ -64,10 +68,7 @@ fn held(capability: Capability, purpose: &str) -> Finding {
             (false, false) => State::Fallback,
         },
         detail: purpose.to_owned(),
-        advice: (!held).then(|| {
-            let flag = capability.to_string().to_ascii_lowercase();
-            format!("run as root, or: setcap {flag}+ep on the binary, or in weir.service")
-        }),
+        advice: (!held).then(|| GIVE.to_owned()),
     }
 }
 
@@ -89,6 +90,10 @@ fn memory_lock() -> Finding {
     }
 }
 
+/// What to do about few of them.
+const FILES: &str = "each backend connection is one, clients cost none: ulimit -n 16384, or \
+                     LimitNOFILE=16384";
+
 fn open_files() -> Finding {
     let limit = getrlimit(Resource::Nofile);
     let good = limit.maximum.is_none_or(|files| files >= OPEN_FILES_ENOUGH);
@@ -96,8 +101,7 @@ fn open_files() -> Finding {
         what: "open files".to_owned(),
         state: if good { State::Good } else { State::Fallback },
         detail: limit.maximum.map_or_else(|| "unlimited".to_owned(), |files| files.to_string()),
-        advice: (!good)
-            .then(|| "each backend connection is one; clients cost none. LimitNOFILE=".to_owned()),
+        advice: (!good).then(|| FILES.to_owned()),
     }
 }
 

@@ -1,19 +1,16 @@
 //! Interfaces and what their drivers offer.
 
-use std::fs;
-use std::path::Path;
+use std::io;
+
+use xdp::link::{self, LinkFacts};
 
 use super::{Finding, State};
 
 /// Every interface but loopback.
 pub(super) fn findings() -> Vec<Finding> {
-    let Ok(entries) = fs::read_dir("/sys/class/net") else { return vec![none()] };
-    let mut findings: Vec<_> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name != "lo")
-        .map(|name| interface(&name))
-        .collect();
-    findings.sort_by(|a, b| a.what.cmp(&b.what));
+    let names = link::names().unwrap_or_default();
+    let mut findings: Vec<_> =
+        names.iter().filter(|name| *name != "lo").map(|name| interface(name)).collect();
     if findings.is_empty() {
         findings.push(none());
     }
@@ -30,29 +27,41 @@ fn none() -> Finding {
 }
 
 fn interface(name: &str) -> Finding {
-    let folder = Path::new("/sys/class/net").join(name);
-    let read = |file: &str| {
-        fs::read_to_string(folder.join(file))
-            .map_or_else(|_| "?".to_owned(), |text| text.trim().to_owned())
-    };
-    let driver = fs::read_link(folder.join("device/driver"))
-        .ok()
-        .and_then(|link| Some(link.file_name()?.to_str()?.to_owned()));
-    let queues = fs::read_dir(folder.join("queues")).map_or(0, |entries| {
-        entries
-            .filter_map(Result::ok)
-            .filter(|queue| queue.file_name().to_string_lossy().starts_with("rx-"))
-            .count()
-    });
-    Finding {
-        what: format!("interface {name}"),
-        state: State::Good,
-        detail: format!(
-            "driver {}, {}, mtu {}, receive queues {queues}",
-            driver.as_deref().unwrap_or("virtual"),
-            read("operstate"),
-            read("mtu")
-        ),
-        advice: None,
+    let what = format!("interface {name}");
+    match LinkFacts::of(name) {
+        Ok(facts) => described(what, &facts),
+        Err(error) => unknown(what, &error),
     }
+}
+
+fn described(what: String, facts: &LinkFacts) -> Finding {
+    let LinkFacts { driver, mtu_bytes, rx_queues, state, xdp, .. } = facts;
+    let driver = driver.as_deref().unwrap_or("unknown");
+    let up = match state {
+        link::State::Up => "up",
+        link::State::Down => "down",
+    };
+    let (mode, state, advice) = match xdp {
+        Some(xdp) if xdp.has_native() => {
+            let zero_copy = if xdp.has_zero_copy() { "zero-copy" } else { "copy" };
+            (format!("native XDP, {zero_copy}"), State::Good, None)
+        }
+        Some(_) => {
+            let advice = "the kernel runs the program in SKB mode, which is slower";
+            ("no native XDP".to_owned(), State::Fallback, Some(advice))
+        }
+        None => ("XDP unknown until it is tried".to_owned(), State::Good, None),
+    };
+    Finding {
+        what,
+        state,
+        detail: format!(
+            "driver {driver}, {up}, mtu {mtu_bytes}, receive queues {rx_queues}, {mode}"
+        ),
+        advice: advice.map(str::to_owned),
+    }
+}
+
+fn unknown(what: String, error: &io::Error) -> Finding {
+    Finding { what, state: State::Fallback, detail: format!("not known: {error}"), advice: None }
 }

@@ -1,13 +1,12 @@
 //! Connections that say nothing cost no CPU.
 
-use std::fs;
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use crate::client::Client;
 use crate::edge::{Edge, Plan, V4_HTTPS, V6_HTTPS, nginx};
 use crate::keep_alive::KeepAlive;
+use crate::schedule::Scheduled;
 
 /// How long weir is watched.
 const SPAN: Duration = Duration::from_secs(15);
@@ -30,28 +29,15 @@ fn idle_weir_uses_no_cpu_and_wakes_for_a_request() {
         })
         .collect();
 
-    let before = cpu_time(edge.weir.id());
+    let before = Scheduled::of(edge.weir.id()).ran;
     // The wait is what is measured.
     thread::sleep(SPAN);
-    let used = cpu_time(edge.weir.id()) - before;
+    let used = Scheduled::of(edge.weir.id()).ran - before;
     assert!(used < SPAN / 100, "{used:?} of CPU in {SPAN:?} without a request");
 
     for connection in &mut connections {
         assert_eq!(connection.get("/").expect("an answer after the silence"), "hello");
     }
-    let used = cpu_time(edge.weir.id()) - before;
+    let used = Scheduled::of(edge.weir.id()).ran - before;
     assert!(used > Duration::ZERO, "the measurement sees nothing");
-}
-
-/// What all threads of a process have used so far.
-fn cpu_time(process: u32) -> Duration {
-    let folder = PathBuf::from(format!("/proc/{process}/task"));
-    let tasks = fs::read_dir(folder).expect("weir runs");
-    let nanoseconds = tasks.map(|task| {
-        let file = task.expect("a thread").path().join("schedstat");
-        let text = fs::read_to_string(file).expect("the kernel accounts for threads");
-        let on_cpu = text.split_whitespace().next().expect("three numbers");
-        on_cpu.parse::<u64>().expect("nanoseconds")
-    });
-    Duration::from_nanos(nanoseconds.sum())
 }

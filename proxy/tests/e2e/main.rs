@@ -24,6 +24,7 @@ mod pools;
 mod privileges;
 mod refusals;
 mod reload;
+mod schedule;
 mod server;
 mod shortage;
 mod silence;

@@ -3,15 +3,23 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-/// How long nothing may move. Timeouts begin at 200 ms and double: one segment would have to be
-/// lost five times in a row.
-const STANDSTILL: Duration = Duration::from_secs(5);
+use crate::schedule::{self, Scheduled};
+
+/// How long nothing may move where nothing is lost, besides the time that the machine withheld.
+const STANDSTILL: Duration = Duration::from_millis(1500);
+
+/// The same where segments are lost. Timeouts begin at 200 ms and double: one segment would have to
+/// be lost five times in a row.
+const STANDSTILL_OF_LOSSES: Duration = Duration::from_secs(5);
 
 /// From here on a wait is a standstill: as long as a timeout is at least.
 const SHORTEST: Duration = Duration::from_millis(200);
 
-/// How long nothing may move in all, where nothing is lost.
-const STANDSTILLS: Duration = Duration::from_secs(5);
+/// How long nothing may move in all, where nothing is lost, besides what the machine withheld.
+const STANDSTILLS: Duration = Duration::from_secs(3);
+
+/// How often it is looked at what the machine withheld.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Losses of which one may take the shortest timeout to be found: the others are by what arrives behind
 /// them.
@@ -31,10 +39,18 @@ pub(crate) struct Steady<S> {
     /// What it may take from its beginning to its end.
     limit: Duration,
     moved: Instant,
+    /// What a single standstill may take.
+    standstill: Duration,
     /// All standstills so far.
     stood: Duration,
     /// What they may come to.
     stood_max: Duration,
+    weir: u32,
+    /// What the machine had withheld at the beginning, and when something moved last, or up to
+    /// [`LOOK`] before that.
+    withheld_before: Duration,
+    withheld: Duration,
+    looked: Instant,
 }
 
 /// What a transfer has before it.
@@ -46,12 +62,23 @@ pub(crate) struct Task {
 }
 
 impl<S> Steady<S> {
-    /// Watches `stream` from now on.
-    pub(crate) fn new(stream: S, task: Task) -> Self {
+    /// Watches `stream`, which goes through the process `weir`, from now on, in this thread.
+    pub(crate) fn new(stream: S, task: Task, weir: u32) -> Self {
         let now = Instant::now();
-        let limit = GRACE + Duration::from_secs(task.bytes / RATE);
-        let stood_max = STANDSTILLS + SHORTEST * (task.losses / LOSSES_FOR_A_TIMEOUT);
-        Self { stream, begun: now, limit, moved: now, stood: Duration::ZERO, stood_max }
+        let withheld = withheld(weir);
+        Self {
+            stream,
+            begun: now,
+            limit: GRACE + Duration::from_secs(task.bytes / RATE),
+            moved: now,
+            standstill: if task.losses == 0 { STANDSTILL } else { STANDSTILL_OF_LOSSES },
+            stood: Duration::ZERO,
+            stood_max: STANDSTILLS + SHORTEST * (task.losses / LOSSES_FOR_A_TIMEOUT),
+            weir,
+            withheld_before: withheld,
+            withheld,
+            looked: now,
+        }
     }
 
     fn moved(&mut self) -> io::Result<()> {
@@ -60,11 +87,18 @@ impl<S> Steady<S> {
         self.moved = now;
         if stood >= SHORTEST {
             self.stood += stood;
+        } else if now - self.looked < LOOK {
+            return Ok(());
         }
-        let fault = if stood >= STANDSTILL {
-            format!("nothing moved for {stood:?}")
-        } else if self.stood >= self.stood_max {
-            format!("nothing moved for {:?} in all", self.stood)
+        let before = std::mem::replace(&mut self.withheld, withheld(self.weir));
+        self.looked = now;
+        let withheld = self.withheld.saturating_sub(before);
+        let withheld_in_all = self.withheld.saturating_sub(self.withheld_before);
+        let fault = if stood >= self.standstill + withheld {
+            format!("nothing moved for {stood:?}; the machine withheld {withheld:?}")
+        } else if self.stood >= self.stood_max + withheld_in_all {
+            let stood = self.stood;
+            format!("nothing moved for {stood:?} in all; the machine withheld {withheld_in_all:?}")
         } else if now - self.begun >= self.limit {
             format!("it takes longer than {:?}", self.limit)
         } else {
@@ -92,4 +126,9 @@ impl<S: Write> Write for Steady<S> {
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
+}
+
+/// For how long weir and this thread could have run, and had no processor.
+fn withheld(weir: u32) -> Duration {
+    Scheduled::of(weir).waited + Scheduled::here().waited + schedule::stolen()
 }

@@ -202,7 +202,7 @@ impl FileServer {
         let client = Client::new(edge);
         let task = Task { bytes: self.bytes, losses };
         let download = || -> io::Result<Digest> {
-            let mut stream = Steady::new(client.connect(address)?, task);
+            let mut stream = Steady::new(client.connect(address)?, task, edge.weir.id());
             request(&mut stream, "GET /blob", 0)?;
             checksum(answer(&mut stream)?)
         };
@@ -244,7 +244,7 @@ fn answer_with_checksum(mut stream: TcpStream) -> io::Result<()> {
 fn upload(edge: &Edge, address: SocketAddr, task: Task) {
     let client = Client::new(edge);
     let upload = || -> io::Result<(Digest, Vec<u8>)> {
-        let mut stream = Steady::new(client.connect(address)?, task);
+        let mut stream = Steady::new(client.connect(address)?, task, edge.weir.id());
         request(&mut stream, "PUT /", task.bytes)?;
         let sent = Blob::new(1, task.bytes).copy_to(&mut stream)?;
         let mut received = Vec::new();

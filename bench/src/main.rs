@@ -20,6 +20,8 @@ mod scenario;
 mod schedule;
 mod seconds;
 mod target;
+#[cfg(test)]
+mod tests;
 mod tick;
 mod transport;
 mod worker;
@@ -30,7 +32,12 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "weir-bench", version, about = "TLS load and honest latency figures")]
+#[command(
+    name = "weir-bench",
+    version,
+    about = "TLS load and honest latency figures",
+    after_help = "Example:\n  weir-bench run https://one.example/ --duration 10s        (more: weir-bench help run)"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Verb,
@@ -72,16 +79,26 @@ A file says everything that flags do, and more:
 Not yet: HTTP/2, the PROXY header, several receive queues over xdp, and source
 addresses of one's choice over kernel sockets.";
 
+const REPORT_EXAMPLE: &str = "Example:
+  weir-bench run https://one.example/ --ca ca.pem --rate 5k/s --output one.json
+  weir-bench report one.json              # makes one.html";
+
+const COMPARE_EXAMPLE: &str = "Example:
+  cargo build --release -p weir -p weir-bench
+  sudo target/release/weir-bench compare --weir target/release/weir";
+
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Loads one HTTPS address.
     #[command(after_help = RUN_EXAMPLE)]
     Run(Box<scenario::RunArguments>),
     /// Tells what a result file has: an HTML page with plots, a summary, a table, HdrHistogram logs.
+    #[command(after_help = REPORT_EXAMPLE)]
     Report(results::ReportArguments),
     /// Holds two runs against each other: is B better than A, or worse, or can't one tell?
     Diff(results::DiffArguments),
     /// Measures weir beside nginx, in namespaces of its own; needs root.
+    #[command(after_help = COMPARE_EXAMPLE)]
     Compare(compare::CompareArguments),
 }
 

@@ -30,7 +30,10 @@ const SECONDS_MIN: usize = 10;
 /// Fewer runs than this of each side are not drawn; their seconds are.
 const RUNS_MIN: usize = 5;
 
-const EXIT_STATUS: &str = "Exit status:
+const EXAMPLE_AND_STATUS: &str = "Example:
+  weir-bench diff before.json after.json
+
+Exit status:
   0  B is better than A
   3  B is worse than A
   4  no verdict: the difference may be chance, or the runs do not allow one
@@ -44,7 +47,7 @@ between them (Bonferroni); one that moved by less than --margin does not decide.
 
 /// Arguments of `weir-bench diff`.
 #[derive(Args, Debug)]
-#[command(after_help = EXIT_STATUS)]
+#[command(after_help = EXAMPLE_AND_STATUS)]
 pub(crate) struct DiffArguments {
     /// Results of before.
     a: PathBuf,

@@ -73,8 +73,14 @@ pub(crate) enum CompareError {
     Missing(&'static str),
     /// The harness wrote something else than a report.
     Report(serde_json::Error),
-    /// Operations failed: how many. There is a table, but it is worth nothing.
-    Failures(u64),
+    /// Operations failed: how many, and who said what of the first. There is a table, but it is worth
+    /// nothing.
+    Failures {
+        /// How many.
+        count: u64,
+        /// The first of them, in words.
+        first: String,
+    },
     /// No certificate could be made.
     Certificate(rcgen::Error),
 }
@@ -86,9 +92,10 @@ impl fmt::Display for CompareError {
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Missing(what) => f.write_str(what),
             Self::Report(error) => write!(f, "report of the client: {error}"),
-            Self::Failures(count) => {
-                write!(f, "{count} operations failed: the comparison is worth nothing")
-            }
+            Self::Failures { count, first } => write!(
+                f,
+                "{count} operations failed: the comparison is worth nothing; the first: {first}"
+            ),
             Self::Certificate(error) => write!(f, "certificate: {error}"),
         }
     }
@@ -133,10 +140,12 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<(), CompareError> 
 
 /// A proxy that fails has less to do: figures compare only if nothing failed.
 fn judge(measurements: &[Measurement]) -> Result<(), CompareError> {
-    match measurements.iter().map(|measurement| measurement.report.failed()).sum() {
-        0 => Ok(()),
-        count => Err(CompareError::Failures(count)),
-    }
+    let failed: Vec<_> = measurements.iter().filter(|it| it.report.failed() > 0).collect();
+    let Some(first) = failed.first() else { return Ok(()) };
+    let Measurement { subject, mode, report, cpu: _ } = first;
+    let words = report.first_failure.as_deref().unwrap_or("without a word");
+    let first = format!("{subject}, {mode:?}: {:?}, {words}", report.failures);
+    Err(CompareError::Failures { count: failed.iter().map(|it| it.report.failed()).sum(), first })
 }
 
 /// One proxy, from its start to its end.

@@ -18,6 +18,8 @@ fn one_failed_operation_spoils_the_comparison() {
     measurements[1].report.failures.insert("reset".to_owned(), 1);
     measurements[2].report.failures.insert("late".to_owned(), 2);
     let error = judge(&measurements).expect_err("operations failed");
-    assert!(matches!(error, CompareError::Failures(3)), "{error}");
-    assert!(error.to_string().contains("3 operations failed"), "{error}");
+    assert!(matches!(error, CompareError::Failures { count: 3, .. }), "{error}");
+    for part in ["3 operations failed", "nginx", "reset"] {
+        assert!(error.to_string().contains(part), "{part}: {error}");
+    }
 }

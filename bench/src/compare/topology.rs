@@ -63,6 +63,8 @@ impl Topology {
         Pair::new(&client, "eth0", &edge, "eth0", &PairConfig::default())?;
         client.add_address("eth0", "192.0.2.2/24")?;
         edge.add_address("eth0", &format!("{EDGE}/24"))?;
+        // A new connection takes a port for a minute after its end, and there are 28,000 by default.
+        client.set_sysctl("net.ipv4.ip_local_port_range", "1024 65535")?;
         use_cubic(&client, "192.0.2.2")?;
         use_cubic(&edge, &EDGE.to_string())?;
         let server = format!(

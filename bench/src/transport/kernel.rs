@@ -56,7 +56,8 @@ impl KernelTransport {
     pub(crate) fn new(connections: u32) -> Result<Self, TransportError> {
         let operations = connections.saturating_add(1).saturating_mul(OPERATIONS_PER_CONNECTION);
         let config = RingConfig {
-            operations_max: operations.clamp(64, 32_768),
+            // Those that close are more than those that are open, where each serves one request.
+            operations_max: operations.clamp(4096, 32_768),
             submissions: 1024,
             pool: PoolConfig {
                 entries: Entries { small: 4096, medium: 1, large: 4096 },

@@ -235,9 +235,6 @@ impl Worker {
         let mut received = 0;
         while received < RECEIVE_BATCH {
             let batch = queue.receive(LOOK_AHEAD_BATCH, &mut |frame| arrived.push(frame));
-            if batch == 0 {
-                break;
-            }
             received += batch;
             context.engine.look_ahead(arrived.iter().map(|frame| &**frame));
             for frame in arrived.drain(..) {
@@ -245,6 +242,10 @@ impl Worker {
                 if let Some(Verdict::Unclaimed(unclaimed)) = verdict {
                     handover_in::settle(context, handover, unclaimed, Trail::default());
                 }
+            }
+            // The ring had no more: it is looked at again in the next turn.
+            if batch < LOOK_AHEAD_BATCH {
+                break;
             }
         }
         received

@@ -1,8 +1,6 @@
 //! Results with the facts that they depend on.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::thread;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +8,7 @@ use weir_tls::Version;
 
 use crate::client::Negotiated;
 use crate::record::Percentiles;
-use crate::results::Results;
+use crate::results::{self, Results};
 use crate::scenario::{Mode, Scenario};
 use crate::schedule::Pace;
 use crate::seconds::{Cell, Limit, Second};
@@ -60,19 +58,10 @@ pub(crate) struct Machine {
     pub(crate) cores: usize,
 }
 
-impl Machine {
-    /// The machine that this runs on.
-    pub(crate) fn of_this() -> Self {
-        let read = |path| fs::read_to_string(path).unwrap_or_default();
-        let processor = read("/proc/cpuinfo")
-            .lines()
-            .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
-            .map_or_else(|| "unknown".to_owned(), |(_, name)| name.to_owned());
-        Self {
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            processor,
-            cores: thread::available_parallelism().map_or(1, usize::from),
-        }
+impl From<&results::Machine> for Machine {
+    fn from(machine: &results::Machine) -> Self {
+        let results::Machine { kernel, processor, cores, .. } = machine;
+        Self { kernel: kernel.clone(), processor: processor.clone(), cores: *cores }
     }
 }
 
@@ -163,7 +152,7 @@ impl Report {
             not_begun: sum.due.saturating_sub(sum.begun),
             reconnects,
             tls: results.facts.tls.clone().unwrap_or_default(),
-            machine: Machine::of_this(),
+            machine: Machine::from(&results.facts.machine),
         }
     }
 

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 use super::CompareError;
 use super::cpu;
 use super::subject::{Running, Subject};
-use crate::report::{Machine, Report};
+use crate::report::Report;
+use crate::results::Machine;
 use crate::scenario::Mode;
 
 const NAME: &str = "bench.example";

@@ -27,7 +27,7 @@ mod verbs;
 
 pub(crate) use collector::{Collector, Ending};
 pub(crate) use diff::{DiffArguments, diff};
-pub(crate) use facts::{Facts, Scenario};
+pub(crate) use facts::{Facts, Machine, Scenario};
 pub(crate) use file::Results;
 pub(crate) use verbs::{OutputArguments, ReportArguments, report};
 
